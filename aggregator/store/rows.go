@@ -57,7 +57,7 @@ type AggregationJob struct {
 	Task    dap.TaskID
 	Batch   *dap.BatchID // leader-selected tasks only
 	Reports []dap.ReportID
-	Request []byte // the AggregationJobInitReq exactly as it is sent, each time
+	Request []byte // the AggregationJobInitReq exactly as it is sent, each time; empty until the job is prepared
 	Created time.Time
 
 	// Mutable while the job is live.
@@ -162,5 +162,4 @@ type LeaderBatch struct {
 	ID       dap.BatchID
 	Created  time.Time
 	Progress Progress
-	Reserved *dap.CollectionJobID
 }

@@ -69,8 +69,11 @@ type ReportTx interface {
 	AddReport(task dap.TaskID, r Report) error
 	// ReportState returns what became of a report ID; ErrNotFound if it was never seen.
 	ReportState(task dap.TaskID, id dap.ReportID) (ReportState, error)
-	// UnassignedReports returns up to limit unassigned reports whose NotBefore is not after now, oldest arrival first.
+	// UnassignedReports returns up to limit unassigned reports whose NotBefore is not after now, oldest arrival first, without their
+	// bodies (JobReports returns those, once a job has claimed the reports).
 	UnassignedReports(task dap.TaskID, now time.Time, limit int) ([]Report, error)
+	// DeferReports sets the NotBefore of unassigned reports; those that are not unassigned it leaves as they are.
+	DeferReports(task dap.TaskID, ids []dap.ReportID, notBefore time.Time) error
 	// RejectReports makes unassigned reports rejected and erases their bodies; ErrConflict if one is not unassigned.
 	RejectReports(task dap.TaskID, rejected []Rejection) error
 	// DropReport erases an unassigned report and makes it rejected with the code (a superseded correction); ErrConflict if it is not unassigned.
@@ -80,7 +83,8 @@ type ReportTx interface {
 // AggregationJobTx keeps the Leader's aggregation jobs.
 type AggregationJobTx interface {
 	// AddAggregationJob stores a new job and assigns its reports to it; ErrConflict if the ID exists or a report is not unassigned.
-	// The reports' bodies are kept until the job ends.
+	// The reports' bodies are kept until the job ends. A job without a Request only claims its reports, so that no other worker
+	// spends its time on them; PrepareAggregationJob follows.
 	AddAggregationJob(job AggregationJob) error
 	// LeaseAggregationJobs returns up to n live jobs of any task whose NextAttempt is not after now and whose lease is free or
 	// has ended before now, longest-waiting first, leased until now+ttl. Concurrent callers never get the same job.
@@ -89,23 +93,31 @@ type AggregationJobTx interface {
 	AggregationJob(task dap.TaskID, id dap.AggregationJobID) (AggregationJob, error)
 	// JobReports returns the bodies of a live job's reports, in the job's order.
 	JobReports(job AggregationJob) ([]Report, error)
+	// PrepareAggregationJob gives a live job its Request, once, besides what SaveAggregationJob does. The reports named in outcomes leave
+	// the job with their outcome (rejected, or unassigned again), and job.Reports is the list of those that stay, in their order.
+	// ErrConflict as for Save, or if the job has a Request.
+	PrepareAggregationJob(job AggregationJob, outcomes []Outcome) error
 	// SaveAggregationJob replaces the mutable fields of a live job (Location, Attempts, NextAttempt, Waiting, LeaseUntil) and bumps its Revision;
 	// ErrConflict unless job.Revision is the stored one: the lease was lost.
 	SaveAggregationJob(job AggregationJob) error
 	// FinishAggregationJob ends a live job: each outcome makes its report aggregated, rejected, or unassigned again with
 	// a NotBefore; bodies of the former two and the job's Request are erased. There is exactly one outcome for each report of the job, in any order. ErrConflict as for Save.
 	FinishAggregationJob(job AggregationJob, outcomes []Outcome) error
-	// AbandonAggregationJob ends a live job and makes all its reports unassigned. ErrConflict as for Save.
-	AbandonAggregationJob(job AggregationJob) error
+	// AbandonAggregationJob ends a live job and makes all its reports unassigned, not to be offered before notBefore. ErrConflict as for Save.
+	AbandonAggregationJob(job AggregationJob, notBefore time.Time) error
 	// LiveAggregationJobs lists the live jobs of a task without their Request.
 	LiveAggregationJobs(task dap.TaskID) ([]AggregationJob, error)
 }
 
 // BatchTx keeps batch buckets and which were collected (both roles; DAP, Batch Buckets).
 type BatchTx interface {
-	// MarkAggregated remembers report IDs as aggregated in the task; it returns those that already were, which it
-	// leaves as they are (Helper: replay protection over the whole task. The Leader's report rows serve instead).
-	MarkAggregated(task dap.TaskID, ids []dap.ReportID) (replayed []dap.ReportID, err error)
+	// MarkAggregated remembers report IDs as aggregated into a bucket of the task; it returns those that already were, into any bucket,
+	// which it leaves as they are (Helper: replay protection over the whole task. The Leader's report rows serve instead).
+	MarkAggregated(task dap.TaskID, bucket BucketID, ids []dap.ReportID) (replayed []dap.ReportID, err error)
+	// AggregatedReports returns up to limit IDs of reports that were aggregated into the batch, in ascending order, greater than after
+	// unless it is nil (both roles: the Helper's from MarkAggregated, the Leader's from its report rows). It serves the search for
+	// a difference between the two Aggregators and may scan the whole task.
+	AggregatedReports(task dap.TaskID, batch Batch, after *dap.ReportID, limit int) ([]dap.ReportID, error)
 	// MergeBucket adds delta to a bucket, which starts at zero: shares by add (dst += src, same length), counts by sum, checksums by XOR, times by
 	// minimum and maximum. Whether the bucket may still be written is the role's decision, within the same transaction.
 	MergeBucket(task dap.TaskID, id BucketID, delta Bucket, add func(dst, src []byte) error) error
@@ -119,7 +131,7 @@ type BatchTx interface {
 	EraseBatch(task dap.TaskID, batch Batch) error
 	// Progress counts the Leader's reports that belong to a batch by their state. Unassigned reports belong to no leader-selected batch.
 	Progress(task dap.TaskID, batch Batch) (Progress, error)
-	// LeaderBatches lists the leader-selected batches that have assigned or aggregated reports, oldest first.
+	// LeaderBatches lists the leader-selected batches that have assigned or aggregated reports and are not reserved, oldest first.
 	LeaderBatches(task dap.TaskID) ([]LeaderBatch, error)
 	// ReserveBatch ties a leader-selected batch to a collection job, for ever; ErrConflict if it is tied to another.
 	ReserveBatch(task dap.TaskID, batch dap.BatchID, job dap.CollectionJobID) error
