@@ -29,7 +29,7 @@ type Store interface {
 	View(ctx context.Context, name string, fn func(Tx) error) error
 	// Update runs fn in a serializable transaction, and returns once it is durable. fn may run more than once, so it must
 	// have no effect outside tx except to set variables that a later run sets again; a non-nil error rolls back
-	// and is returned as it is. Several concurrent Updates may share one disk flush. name labels metrics.
+	// and is returned as it is. Several concurrent Updates may share one disk flush; one that wrote nothing needs none. name labels metrics.
 	Update(ctx context.Context, name string, fn func(Tx) error) error
 	// Close waits for running transactions and releases the store.
 	Close() error
@@ -97,7 +97,7 @@ type AggregationJobTx interface {
 	// the job with their outcome (rejected, or unassigned again), and job.Reports is the list of those that stay, in their order.
 	// ErrConflict as for Save, or if the job has a Request.
 	PrepareAggregationJob(job AggregationJob, outcomes []Outcome) error
-	// SaveAggregationJob replaces the mutable fields of a live job (Location, Attempts, NextAttempt, Waiting, LeaseUntil) and bumps its Revision;
+	// SaveAggregationJob replaces the mutable fields of a live job (Location, Attempts, NextAttempt, Waiting, LeaseUntil) and adds one to its Revision;
 	// ErrConflict unless job.Revision is the stored one: the lease was lost.
 	SaveAggregationJob(job AggregationJob) error
 	// FinishAggregationJob ends a live job: each outcome makes its report aggregated, rejected, or unassigned again with
@@ -147,7 +147,7 @@ type CollectionJobTx interface {
 	CollectionJobByDigest(task dap.TaskID, digest [32]byte) (CollectionJob, error)
 	// LeaseCollectionJobs is to pending collection jobs what LeaseAggregationJobs is to aggregation jobs.
 	LeaseCollectionJobs(now time.Time, ttl time.Duration, n int) ([]CollectionJob, error)
-	// SaveCollectionJob replaces the mutable fields of a job (all but ID, Task, Request and Digest) and bumps its Revision;
+	// SaveCollectionJob replaces the mutable fields of a job (all but ID, Task, Request and Digest) and adds one to its Revision;
 	// ErrConflict unless job.Revision is the stored one; ErrNotFound after deletion.
 	SaveCollectionJob(job CollectionJob) error
 	// DeleteCollectionJob removes a job; it is no error if there is none. What was collected stays collected.
