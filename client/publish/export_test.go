@@ -1,0 +1,8 @@
+package publish
+
+// Exported for tests.
+var (
+	FormatCount   = formatCount
+	FormatRounded = formatRounded
+	FormatSD      = formatSD
+)
