@@ -1,5 +1,5 @@
 // Package keccak is Keccak-p[1600, 12], the permutation of TurboSHAKE128: the last 12 rounds of Keccak-f[1600], for one
-// state, and for four states at once (FIPS 202, "Keccak-p Permutations"; RFC 9861, "TurboSHAKE").
+// state, and for four or eight states at once (FIPS 202, "Keccak-p Permutations"; RFC 9861, "TurboSHAKE").
 //
 // It is the permutation and the moving of blocks in and out of states, nothing else: padding, domain separation and
 // the order of absorbing and squeezing belong to the caller. Everything here is constant time, allocates nothing, and
@@ -29,32 +29,14 @@ var roundConstants = [12]uint64{
 func Permute12(s *[25]uint64) { permute(s) }
 
 // XORBlock XORs p into the first len(p) bytes of s. It panics if p is longer than Rate.
-func XORBlock(s *[25]uint64, p []byte) {
-	if len(p) > Rate {
-		panic("keccak: internal error: block longer than the rate")
-	}
-	i := 0
-	for ; len(p) >= 8; i, p = i+1, p[8:] {
-		s[i] ^= binary.LittleEndian.Uint64(p)
-	}
-	if len(p) > 0 {
-		s[i] ^= partial(p)
-	}
-}
+func XORBlock(s *[25]uint64, p []byte) { xorLane(s[:], 1, 0, p) }
 
 // ReadBlock copies the first len(p) bytes of s to p. It panics if p is longer than Rate.
-func ReadBlock(s *[25]uint64, p []byte) {
+func ReadBlock(s *[25]uint64, p []byte) { readLane(s[:], 1, 0, p) }
+
+func checkBlock(p []byte) {
 	if len(p) > Rate {
 		panic("keccak: internal error: block longer than the rate")
-	}
-	i := 0
-	for ; len(p) >= 8; i, p = i+1, p[8:] {
-		binary.LittleEndian.PutUint64(p, s[i])
-	}
-	if len(p) > 0 {
-		var last [8]byte
-		binary.LittleEndian.PutUint64(last[:], s[i])
-		copy(p, last[:])
 	}
 }
 
@@ -63,4 +45,11 @@ func partial(p []byte) uint64 {
 	var last [8]byte
 	copy(last[:], p)
 	return binary.LittleEndian.Uint64(last[:])
+}
+
+// readPartial copies the first len(p) bytes of word, fewer than eight, to p.
+func readPartial(word uint64, p []byte) {
+	var last [8]byte
+	binary.LittleEndian.PutUint64(last[:], word)
+	copy(p, last[:])
 }

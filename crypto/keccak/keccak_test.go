@@ -1,7 +1,6 @@
 package keccak_test
 
 import (
-	"bytes"
 	"crypto/sha3"
 	"encoding/binary"
 	"encoding/hex"
@@ -9,7 +8,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
 	"testing"
 
 	"candor/crypto/keccak"
@@ -72,22 +70,19 @@ func turboSHAKE128(message []byte, d byte, n int) []byte {
 	return out
 }
 
-// turboSHAKE128x4 does the same for four messages that have the same number of blocks.
-func turboSHAKE128x4(messages [4][]byte, d byte, n int) [4][]byte {
-	var s keccak.State4
-	for len(messages[0]) >= keccak.Rate {
-		for lane := range messages {
-			s.XORBlock(lane, messages[lane][:keccak.Rate])
-			messages[lane] = messages[lane][keccak.Rate:]
-		}
-		keccak.Permute12x4(&s)
-	}
-	var out [4][]byte
+// turboSHAKE128Lanes does the same for messages with the same number of blocks, one per lane.
+func turboSHAKE128Lanes(s lanes, messages [][]byte, d byte, n int) [][]byte {
+	whole := len(messages[0]) / keccak.Rate * keccak.Rate
+	in, out := make([][]byte, len(messages)), make([][]byte, len(messages))
 	for lane := range messages {
-		s.XORBlock(lane, pad(messages[lane], d))
+		in[lane] = messages[lane][:whole]
 		out[lane] = make([]byte, n)
 	}
-	keccak.Squeeze4(&s, &out)
+	s.absorb(in)
+	for lane := range messages {
+		s.XORBlock(lane, pad(messages[lane][whole:], d))
+	}
+	s.squeeze(out)
 	return out
 }
 
@@ -128,9 +123,15 @@ func TestTurboSHAKE128(t *testing.T) {
 				if got := hex.EncodeToString(got[c.n-32:]); got != c.want {
 					t.Errorf("one lane: last 32 bytes are\n%s, want\n%s", got, c.want)
 				}
-				for lane, got := range turboSHAKE128x4([4][]byte{c.message, c.message, c.message, c.message}, c.d, c.n) {
-					if got := hex.EncodeToString(got[c.n-32:]); got != c.want {
-						t.Errorf("lane %d of four: last 32 bytes are\n%s, want\n%s", lane, got, c.want)
+				for _, s := range everyWidth() {
+					var messages [][]byte
+					for range s.width {
+						messages = append(messages, c.message)
+					}
+					for lane, got := range turboSHAKE128Lanes(s, messages, c.d, c.n) {
+						if got := hex.EncodeToString(got[c.n-32:]); got != c.want {
+							t.Errorf("lane %d of %d: last 32 bytes are\n%s, want\n%s", lane, s.width, got, c.want)
+						}
 					}
 				}
 			})
@@ -178,111 +179,6 @@ func unhex(t *testing.T, text string) []byte {
 		t.Fatalf("vector field %q: %v", text, err)
 	}
 	return p
-}
-
-// TestBlocks checks moving blocks of every length in and out of states against the bytes of the state written out.
-func TestBlocks(t *testing.T) {
-	r := newStream(t)
-	for n := range keccak.Rate + 1 {
-		before, p := r.bytes(200), r.bytes(n)
-		after := bytes.Clone(before)
-		for i := range p {
-			after[i] ^= p[i]
-		}
-		var s [25]uint64
-		for w := range s {
-			s[w] = binary.LittleEndian.Uint64(before[8*w:])
-		}
-		lane := n % 4
-		var s4 keccak.State4
-		var others [4][25]uint64
-		for l := range others {
-			for w := range s {
-				others[l][w] = r.uint64()
-			}
-			s4.SetLane(l, &others[l])
-		}
-		s4.SetLane(lane, &s)
-		keccak.XORBlock(&s, p)
-		s4.XORBlock(lane, p)
-		others[lane] = s
-		for l := range others {
-			var got [25]uint64
-			s4.Lane(l, &got)
-			if got != others[l] {
-				t.Fatalf("%d bytes into lane %d: lane %d is %x, want %x", n, lane, l, got, others[l])
-			}
-		}
-		got := make([]byte, 0, 200)
-		for _, w := range s {
-			got = binary.LittleEndian.AppendUint64(got, w)
-		}
-		if !bytes.Equal(got, after) {
-			t.Fatalf("%d bytes: state is %x, want %x", n, got, after)
-		}
-		one, four := make([]byte, n), make([]byte, n)
-		keccak.ReadBlock(&s, one)
-		s4.ReadBlock(lane, four)
-		if !bytes.Equal(one, after[:n]) || !bytes.Equal(four, after[:n]) {
-			t.Fatalf("reading %d bytes: %x and %x, want %x", n, one, four, after[:n])
-		}
-	}
-}
-
-// TestBlockTooLong checks that a block cannot reach the capacity.
-func TestBlockTooLong(t *testing.T) {
-	long := make([]byte, keccak.Rate+1)
-	for name, f := range map[string]func(){
-		"XORBlock":         func() { keccak.XORBlock(new([25]uint64), long) },
-		"ReadBlock":        func() { keccak.ReadBlock(new([25]uint64), long) },
-		"State4.XORBlock":  func() { new(keccak.State4).XORBlock(1, long) },
-		"State4.ReadBlock": func() { new(keccak.State4).ReadBlock(1, long) },
-	} {
-		func() {
-			defer func() {
-				if v := recover(); v == nil || !strings.Contains(fmt.Sprint(v), "longer than the rate") {
-					t.Errorf("%s of %d bytes: recovered %v", name, len(long), v)
-				}
-			}()
-			f()
-		}()
-	}
-}
-
-// TestSqueeze4 checks outputs of unequal lengths, and that bytes beyond them stay as they were.
-func TestSqueeze4(t *testing.T) {
-	onEveryPath(t, func(t *testing.T) {
-		r := newStream(t)
-		for range 50 {
-			var s keccak.State4
-			var single [4][25]uint64
-			var out, whole [4][]byte
-			for lane := range single {
-				for w := range single[lane] {
-					single[lane][w] = r.uint64()
-				}
-				s.SetLane(lane, &single[lane])
-				n := []int{0, r.intN(2 * keccak.Rate), keccak.Rate * r.intN(4), r.intN(1000)}[r.intN(4)]
-				whole[lane] = bytes.Repeat([]byte{0xa5}, n+32)
-				out[lane] = whole[lane][:n:n]
-			}
-			keccak.Squeeze4(&s, &out)
-			for lane := range single {
-				n := len(whole[lane]) - 32
-				want := make([]byte, 0, n+keccak.Rate)
-				for len(want) < n {
-					keccak.Permute12(&single[lane])
-					var block [keccak.Rate]byte
-					keccak.ReadBlock(&single[lane], block[:])
-					want = append(want, block[:]...)
-				}
-				want = append(want[:n], bytes.Repeat([]byte{0xa5}, 32)...)
-				if !bytes.Equal(whole[lane], want) {
-					t.Fatalf("lane %d, %d bytes: %x, want %x", lane, n, whole[lane], want)
-				}
-			}
-		}
-	})
 }
 
 // TestPath checks that the fastest path is chosen, that SetPath can be undone, and that it refuses other names.

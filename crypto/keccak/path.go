@@ -2,15 +2,17 @@ package keccak
 
 import "slices"
 
-// A path is a way to run the permutations.
+// A path is a way to run the permutations. The faster a path, the greater its number; a CPU that can take one can take
+// those before it.
 type path uint8
 
-// pathGo comes first; the faster a path, the greater its number.
 const (
-	pathGo path = iota
+	pathGo     path = iota // Go code, anywhere
+	pathAVX2               // four lanes in vectors, one lane in Go
+	pathAVX512             // one, four and eight lanes in vectors
 )
 
-var pathNames = [...]string{pathGo: "go"}
+var pathNames = [...]string{pathGo: "go", pathAVX2: "avx2", pathAVX512: "avx512"}
 
 // current is what the package runs on. It is written only by SetPath.
 var current = fastest()
@@ -27,7 +29,7 @@ func Paths() []string { return slices.Clone(pathNames[:fastest()+1]) }
 func SetPath(name string) (restore func()) {
 	i := slices.Index(Paths(), name)
 	if i < 0 {
-		panic("keccak: path " + name + " does not exist or this CPU cannot take it")
+		panic("keccak: internal error: path " + name + " does not exist or this CPU cannot take it")
 	}
 	old := current
 	current = path(i)
