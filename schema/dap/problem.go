@@ -122,8 +122,8 @@ func (p *Problem) MarshalJSON() ([]byte, error) {
 }
 
 // ParseProblem reads the problem document of a response. As RFC 9457 wants it,
-// members that are unknown or of the wrong type are passed over; a missing type
-// is about:blank. A name in the DAP namespace that is not registered remains a
+// members that are unknown or of the wrong type are passed over; a type that is
+// missing or relative is about:blank. A name in the DAP namespace that is not registered remains a
 // URN. The error is [ErrMalformed], for content that is not a JSON object.
 func ParseProblem(content []byte) (*Problem, error) {
 	var members map[string]json.RawMessage
@@ -142,8 +142,8 @@ func ParseProblem(content []byte) (*Problem, error) {
 		p.TaskID = &id
 	}
 	switch token, inURN := strings.CutPrefix(uri, problemURN); {
-	case uri == "":
-		p.Type = AboutBlank
+	case !strings.Contains(uri, ":"):
+		p.Type = AboutBlank // none, or a relative reference, which could look like a token
 	case inURN && titles[ProblemType(token)] != "":
 		p.Type = ProblemType(token)
 	default:
