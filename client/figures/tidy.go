@@ -22,6 +22,7 @@ const (
 type TidyOptions struct {
 	File   string // name for problems
 	Period string // rows of this period only; empty if the table has at most one
+	Metric string // rows of this metric only; empty for all
 	Cap    int64  // largest value allowed; 0 means DefaultTidyCap
 }
 
@@ -39,6 +40,17 @@ type Organisation struct {
 	Name    string
 	Values  []int64 // one per metric, 0 where Missing
 	Missing []bool  // one per metric: the table says nothing
+}
+
+// Totals returns the sum of each metric over all organisations.
+func (t *Tidy) Totals() map[string]int64 {
+	totals := make(map[string]int64, len(t.Metrics))
+	for m, metric := range t.Metrics {
+		for _, o := range t.Organisations {
+			totals[metric] += o.Values[m] // at most 10^5 values of at most 2^40: no overflow
+		}
+	}
+	return totals
 }
 
 // ReadTidy reads a table that has one count per line: CSV as in RFC 4180, UTF-8 with or without byte
@@ -78,6 +90,7 @@ type tidyReader struct {
 	organisationNames, metricNames, seen []string // seen: periods
 	cells                                []tidyCell
 	first                                map[cellKey]int32 // line
+	otherMetrics                         int               // rows of metrics that were not asked for
 }
 
 type cellKey struct{ organisation, metric int32 }
@@ -164,6 +177,10 @@ func (t *tidyReader) readRow(row csvRow) error {
 	organisation, metric := name(t.organisation, "organisation"), "value"
 	if t.metric >= 0 {
 		metric = name(t.metric, "metric")
+		if good && t.opts.Metric != "" && metric != t.opts.Metric {
+			t.otherMetrics++
+			return nil
+		}
 	}
 	value, complaint := parseCount(row.fields[t.value], t.opts.Cap)
 	if complaint != "" {
@@ -208,6 +225,9 @@ func (t *tidyReader) finish() (*Tidy, error) {
 		t.problems.add(t.periods[t.seen[1]], 0, "file has %d periods, %s; choose one", len(t.seen), someOf(t.seen))
 	case t.opts.Period == "" && len(t.seen) == 1:
 		result.Period = t.seen[0]
+	}
+	if len(t.organisationNames) == 0 && t.otherMetrics > 0 {
+		t.problems.add(0, 0, "metric %s does not occur in the %d rows that were read", quote(t.opts.Metric), t.otherMetrics)
 	}
 	if len(t.organisationNames) == 0 && len(t.problems.list) == 0 {
 		t.problems.add(0, 0, "file has a header and no rows")
