@@ -24,8 +24,11 @@ var ErrNotFound = errors.New("store: not found")
 var ErrConflict = errors.New("store: conflict")
 
 // A Store holds one Aggregator's state. Its methods are safe for concurrent use.
+//
+// Times are kept to the microsecond, rounded down, and come back in UTC; the zero time comes back as the zero time. An empty byte slice may
+// come back as nil. View and Update return an error, without running fn, when ctx has ended, and never return while fn runs.
 type Store interface {
-	// View runs fn on a consistent snapshot. fn must not call a method of Tx that writes.
+	// View runs fn on a consistent snapshot. fn must not call a method of Tx that writes: that returns an error.
 	View(ctx context.Context, name string, fn func(Tx) error) error
 	// Update runs fn in a serializable transaction, and returns once it is durable. fn may run more than once, so it must
 	// have no effect outside tx except to set variables that a later run sets again; a non-nil error rolls back
@@ -69,12 +72,12 @@ type ReportTx interface {
 	AddReport(task dap.TaskID, r Report) error
 	// ReportState returns what became of a report ID; ErrNotFound if it was never seen.
 	ReportState(task dap.TaskID, id dap.ReportID) (ReportState, error)
-	// UnassignedReports returns up to limit unassigned reports whose NotBefore is not after now, oldest arrival first, without their
-	// bodies (JobReports returns those, once a job has claimed the reports).
+	// UnassignedReports returns up to limit unassigned reports whose NotBefore is not after now, in the order of NotBefore, then of
+	// arrival (so those without a NotBefore come first, oldest first), without their bodies (JobReports returns those, once a job has claimed the reports).
 	UnassignedReports(task dap.TaskID, now time.Time, limit int) ([]Report, error)
 	// DeferReports sets the NotBefore of unassigned reports; those that are not unassigned it leaves as they are.
 	DeferReports(task dap.TaskID, ids []dap.ReportID, notBefore time.Time) error
-	// RejectReports makes unassigned reports rejected and erases their bodies; ErrConflict if one is not unassigned.
+	// RejectReports makes unassigned reports rejected and erases their bodies; ErrConflict if one is not unassigned, or is named twice.
 	RejectReports(task dap.TaskID, rejected []Rejection) error
 	// DropReport erases an unassigned report and makes it rejected with the code (a superseded correction); ErrConflict if it is not unassigned.
 	DropReport(task dap.TaskID, id dap.ReportID, code dap.ReportError) error
@@ -82,26 +85,28 @@ type ReportTx interface {
 
 // AggregationJobTx keeps the Leader's aggregation jobs.
 type AggregationJobTx interface {
-	// AddAggregationJob stores a new job and assigns its reports to it; ErrConflict if the ID exists or a report is not unassigned.
+	// AddAggregationJob stores a new job, live and with Revision 1, and assigns its reports to it; ErrConflict if the ID exists, or a
+	// report is not unassigned or is named twice.
 	// The reports' bodies are kept until the job ends. A job without a Request only claims its reports, so that no other worker
 	// spends its time on them; PrepareAggregationJob follows.
 	AddAggregationJob(job AggregationJob) error
 	// LeaseAggregationJobs returns up to n live jobs of any task whose NextAttempt is not after now and whose lease is free or
-	// has ended before now, longest-waiting first, leased until now+ttl. Concurrent callers never get the same job.
+	// has ended before now, leased until now+ttl, first those that could first be leased. Concurrent callers never get the same job.
 	LeaseAggregationJobs(now time.Time, ttl time.Duration, n int) ([]AggregationJob, error)
 	// AggregationJob returns one job, live or ended; ErrNotFound.
 	AggregationJob(task dap.TaskID, id dap.AggregationJobID) (AggregationJob, error)
-	// JobReports returns the bodies of a live job's reports, in the job's order.
+	// JobReports returns a live job's reports with their bodies, in the job's order. Only ID and Task of job count.
 	JobReports(job AggregationJob) ([]Report, error)
 	// PrepareAggregationJob gives a live job its Request, once, besides what SaveAggregationJob does. The reports named in outcomes leave
 	// the job with their outcome (rejected, or unassigned again), and job.Reports is the list of those that stay, in their order.
 	// ErrConflict as for Save, or if the job has a Request.
 	PrepareAggregationJob(job AggregationJob, outcomes []Outcome) error
 	// SaveAggregationJob replaces the mutable fields of a live job (Location, Attempts, NextAttempt, Waiting, LeaseUntil) and adds one to its Revision;
-	// ErrConflict unless job.Revision is the stored one: the lease was lost.
+	// ErrConflict unless it is live and job.Revision is the stored one: the lease was lost. ErrNotFound if there is no such job.
 	SaveAggregationJob(job AggregationJob) error
 	// FinishAggregationJob ends a live job: each outcome makes its report aggregated, rejected, or unassigned again with
-	// a NotBefore; bodies of the former two and the job's Request are erased. There is exactly one outcome for each report of the job, in any order. ErrConflict as for Save.
+	// a NotBefore; bodies of the former two and the job's Request are erased. There is exactly one outcome for each report of the job, in any order. Of an ended
+	// job Waiting and LeaseUntil are zero. ErrConflict as for Save.
 	FinishAggregationJob(job AggregationJob, outcomes []Outcome) error
 	// AbandonAggregationJob ends a live job and makes all its reports unassigned, not to be offered before notBefore. ErrConflict as for Save.
 	AbandonAggregationJob(job AggregationJob, notBefore time.Time) error
@@ -119,15 +124,18 @@ type BatchTx interface {
 	// a difference between the two Aggregators and may scan the whole task.
 	AggregatedReports(task dap.TaskID, batch Batch, after *dap.ReportID, limit int) ([]dap.ReportID, error)
 	// MergeBucket adds delta to a bucket, which starts at zero: shares by add (dst += src, same length), counts by sum, checksums by XOR, times by
-	// minimum and maximum. Whether the bucket may still be written is the role's decision, within the same transaction.
+	// minimum and maximum. A delta without Share adds nothing to the share, one without Count nothing to the times. Whether the bucket may
+	// still be written is the role's decision, within the same transaction; ErrConflict only if it was erased.
 	MergeBucket(task dap.TaskID, id BucketID, delta Bucket, add func(dst, src []byte) error) error
-	// Buckets returns the non-empty buckets of a batch in order of their IDs, each merged over its shards with add.
+	// Buckets returns the buckets of a batch that were ever merged into, in order of their IDs, each merged over its shards with add.
+	// An interval whose end does not fit into a dap.Time has no buckets, here and below.
 	Buckets(task dap.TaskID, batch Batch, add func(dst, src []byte) error) ([]Bucket, error)
 	// BatchCollected says whether any bucket of the batch was marked collected, empty buckets included.
 	BatchCollected(task dap.TaskID, batch Batch) (bool, error)
 	// MarkCollected marks every bucket of the batch, empty ones included, as collected, for ever.
 	MarkCollected(task dap.TaskID, batch Batch) error
 	// EraseBatch deletes the shares of a collected batch's buckets; that they were collected, the replay IDs and the counts stay.
+	// ErrConflict if a bucket of the batch was not marked collected.
 	EraseBatch(task dap.TaskID, batch Batch) error
 	// Progress counts the Leader's reports that belong to a batch by their state. Unassigned reports belong to no leader-selected batch.
 	Progress(task dap.TaskID, batch Batch) (Progress, error)
@@ -139,7 +147,7 @@ type BatchTx interface {
 
 // CollectionJobTx keeps the Leader's collection jobs.
 type CollectionJobTx interface {
-	// AddCollectionJob stores a pending job; ErrConflict if the ID exists.
+	// AddCollectionJob stores a job, pending and with Revision 1; ErrConflict if the ID exists.
 	AddCollectionJob(job CollectionJob) error
 	// CollectionJob returns one job that was not deleted; ErrNotFound.
 	CollectionJob(task dap.TaskID, id dap.CollectionJobID) (CollectionJob, error)
@@ -158,12 +166,14 @@ type CollectionJobTx interface {
 
 // HelperTx keeps the Helper's answers, so that a repeated request gets the same one (DAP, Resource Creation).
 type HelperTx interface {
-	// AddHelperJob stores the answer to an aggregation job; ErrConflict if the ID or the digest exists in the task.
+	// AddHelperJob stores the answer to an aggregation job, or a live one that is to be answered, with its Request; ErrConflict if the ID or
+	// the digest exists in the task.
 	AddHelperJob(job HelperJob) error
 	// HelperJob and HelperJobByDigest return a job that was not deleted; ErrNotFound.
 	HelperJob(task dap.TaskID, id dap.AggregationJobID) (HelperJob, error)
 	HelperJobByDigest(task dap.TaskID, digest [32]byte) (HelperJob, error)
-	// SaveHelperJob replaces Response and State of a job that was answered later than it was created; ErrNotFound after deletion.
+	// SaveHelperJob replaces Response, State, NextAttempt and LeaseUntil of a live job, and erases its Request once it is finished;
+	// ErrConflict if it was answered already, ErrNotFound after deletion.
 	SaveHelperJob(job HelperJob) error
 	// LeaseHelperJobs is to deferred Helper jobs what LeaseAggregationJobs is to aggregation jobs.
 	LeaseHelperJobs(now time.Time, ttl time.Duration, n int) ([]HelperJob, error)
