@@ -1,0 +1,192 @@
+package field
+
+import (
+	"math/bits"
+)
+
+func (F128) Size() int { return 16 }
+
+func (F128) Valid(x []byte) bool {
+	below := uint64(1)
+	for ; len(x) >= 16; x = x[16:] {
+		lo, hi := load128(x)
+		_, b := bits.Sub64(lo, 1, 0)
+		_, b = bits.Sub64(hi, p128, b)
+		below &= b
+	}
+	return below == 1 && len(x) == 0
+}
+
+func (F128) Exceeds(hi, lo uint64) bool { return hi > p128 || hi == p128 && lo > 0 }
+
+func (F128) AddTo(dst, src []byte) {
+	src = src[:len(dst)]
+	for i := 0; i+16 <= len(dst); i += 16 {
+		alo, ahi := load128(dst[i:])
+		blo, bhi := load128(src[i:])
+		alo, ahi = add128(alo, ahi, blo, bhi)
+		store128(dst[i:], alo, ahi)
+	}
+}
+
+func (F128) SubTo(dst, src []byte) {
+	src = src[:len(dst)]
+	for i := 0; i+16 <= len(dst); i += 16 {
+		alo, ahi := load128(dst[i:])
+		blo, bhi := load128(src[i:])
+		alo, ahi = sub128(alo, ahi, blo, bhi)
+		store128(dst[i:], alo, ahi)
+	}
+}
+
+func (F128) FromSmall(dst, small []byte) {
+	for i, s := range small {
+		store128(dst[16*i:], uint64(s), 0)
+	}
+}
+
+// A wide128 is a sum of products of two elements, not reduced.
+type wide128 struct{ t0, t1, t2, t3, t4 uint64 }
+
+// add adds the product of a and b.
+func (t *wide128) add(alo, ahi, blo, bhi uint64) {
+	h, l := bits.Mul64(alo, blo)
+	var c uint64
+	t.t0, c = bits.Add64(t.t0, l, 0)
+	t.t1, c = bits.Add64(t.t1, h, c)
+	u, l := bits.Mul64(ahi, bhi)
+	t.t2, c = bits.Add64(t.t2, l, c)
+	t.t3, c = bits.Add64(t.t3, u, c)
+	t.t4 += c
+	u, l = bits.Mul64(ahi, blo)
+	t.t1, c = bits.Add64(t.t1, l, 0)
+	t.t2, c = bits.Add64(t.t2, u, c)
+	t.t3, c = bits.Add64(t.t3, 0, c)
+	t.t4 += c
+	u, l = bits.Mul64(alo, bhi)
+	t.t1, c = bits.Add64(t.t1, l, 0)
+	t.t2, c = bits.Add64(t.t2, u, c)
+	t.t3, c = bits.Add64(t.t3, 0, c)
+	t.t4 += c
+}
+
+func (t *wide128) fold() (lo, hi uint64) { return fold128(t.t0, t.t1, t.t2, t.t3, t.t4) }
+
+func (F128) Dot(w []Elem128, x []byte, stride int) Elem128 {
+	var t wide128
+	for i := range w {
+		lo, hi := load128(x[16*i*stride:])
+		t.add(w[i].lo, w[i].hi, lo, hi)
+	}
+	return enter(t.fold())
+}
+
+func (F128) PairSum(x []byte) Elem128 {
+	var t wide128
+	for ; len(x) >= 32; x = x[32:] {
+		alo, ahi := load128(x)
+		blo, bhi := load128(x[16:])
+		t.add(alo, ahi, blo, bhi)
+	}
+	// Both factors are plain, so the reduction leaves their sum divided by 2^128.
+	return enter(enter(t.fold()).words())
+}
+
+func (a Elem128) words() (lo, hi uint64) { return a.lo, a.hi }
+
+func (F128) Sum(x []byte) Elem128 {
+	var s0, s1, s2, c uint64
+	for ; len(x) >= 16; x = x[16:] {
+		lo, hi := load128(x)
+		s0, c = bits.Add64(s0, lo, 0)
+		s1, c = bits.Add64(s1, hi, c)
+		s2 += c
+	}
+	return enter(wrap128(s0, s1, s2))
+}
+
+func (F128) Weigh(dst, x []byte, n int, last uint64) {
+	for ; len(dst) >= 16; dst = dst[16:] {
+		// Less than 64 elements, doubled that often, and one product: each sum fits three words.
+		var s0, s1, s2, c uint64
+		for i := n - 2; i >= 0; i-- {
+			s2 = s2<<1 | s1>>63
+			s1 = s1<<1 | s0>>63
+			s0 = s0 << 1
+			lo, hi := load128(x[16*i:])
+			s0, c = bits.Add64(s0, lo, 0)
+			s1, c = bits.Add64(s1, hi, c)
+			s2 += c
+		}
+		lo, hi := load128(x[16*(n-1):])
+		t1, t0 := bits.Mul64(lo, last)
+		t2, l := bits.Mul64(hi, last)
+		t1, c = bits.Add64(t1, l, 0)
+		t2 += c
+		s0, s1 = wrap128(s0, s1, s2)
+		t0, t1 = wrap128(t0, t1, t2)
+		lo, hi = add128(s0, s1, t0, t1)
+		store128(dst, lo, hi)
+		x = x[16*n:]
+	}
+}
+
+func (F128) Scale(dst []Elem128, s Elem128, x []Elem128) {
+	x = x[:len(dst)]
+	for i := range dst {
+		dst[i].lo, dst[i].hi = mul128(x[i].lo, x[i].hi, s.lo, s.hi)
+	}
+}
+
+func (F128) Hadamard(dst, a, b []Elem128) {
+	a, b = a[:len(dst)], b[:len(dst)]
+	for i := range dst {
+		dst[i].lo, dst[i].hi = mul128(a[i].lo, a[i].hi, b[i].lo, b[i].hi)
+	}
+}
+
+func (F128) AddHadamard(dst, a, b []Elem128) {
+	a, b = a[:len(dst)], b[:len(dst)]
+	for i := range dst {
+		lo, hi := mul128(a[i].lo, a[i].hi, b[i].lo, b[i].hi)
+		dst[i].lo, dst[i].hi = add128(dst[i].lo, dst[i].hi, lo, hi)
+	}
+}
+
+func (F128) Gate(dst, zero, one []Elem128, small []byte, stride int) {
+	zero, one = zero[:len(dst)], one[:len(dst)]
+	for i := range dst {
+		m := -uint64(small[i*stride])
+		dst[i].lo = zero[i].lo ^ m&(zero[i].lo^one[i].lo)
+		dst[i].hi = zero[i].hi ^ m&(zero[i].hi^one[i].hi)
+	}
+}
+
+func (F128) RangeWires(dst, seeds, x []byte, w, r []Elem128, shift Elem128, scratch []Elem128) {
+	chunk := len(dst) / 32
+	d := scratch[:len(r)]
+	copy(d, w[1:])
+	for j := range chunk {
+		var powered, plain wide128
+		lo, hi := load128(seeds[32*j:])
+		powered.add(w[0].lo, w[0].hi, lo, hi)
+		lo, hi = load128(seeds[32*j+16:])
+		plain.add(w[0].lo, w[0].hi, lo, hi)
+		for k := range d {
+			d[k].lo, d[k].hi = mul128(d[k].lo, d[k].hi, r[k].lo, r[k].hi)
+			at := 16 * (k*chunk + j)
+			if at >= len(x) {
+				break // the short last row
+			}
+			lo, hi = load128(x[at:])
+			powered.add(d[k].lo, d[k].hi, lo, hi)
+			plain.add(w[k+1].lo, w[k+1].hi, lo, hi)
+		}
+		lo, hi = powered.fold()
+		store128(dst[32*j:], lo, hi)
+		// shift is in the Montgomery domain, as the sum still is.
+		plain.add(shift.lo, shift.hi, 1, 0)
+		lo, hi = plain.fold()
+		store128(dst[32*j+16:], lo, hi)
+	}
+}

@@ -1,0 +1,143 @@
+package field
+
+import (
+	"encoding/binary"
+	"math/bits"
+)
+
+func (F64) Size() int { return 8 }
+
+func (F64) Valid(x []byte) bool {
+	below := uint64(1)
+	for ; len(x) >= 8; x = x[8:] {
+		_, b := bits.Sub64(load64(x), p64, 0)
+		below &= b
+	}
+	return below == 1 && len(x) == 0
+}
+
+func (F64) Exceeds(hi, lo uint64) bool { return hi > 0 || lo >= p64 }
+
+func load64(x []byte) uint64     { return binary.LittleEndian.Uint64(x) }
+func store64(x []byte, a uint64) { binary.LittleEndian.PutUint64(x, a) }
+
+func (F64) AddTo(dst, src []byte) {
+	src = src[:len(dst)]
+	for i := 0; i+8 <= len(dst); i += 8 {
+		store64(dst[i:], add64(load64(dst[i:]), load64(src[i:])))
+	}
+}
+
+func (F64) SubTo(dst, src []byte) {
+	src = src[:len(dst)]
+	for i := 0; i+8 <= len(dst); i += 8 {
+		store64(dst[i:], sub64(load64(dst[i:]), load64(src[i:])))
+	}
+}
+
+func (F64) FromSmall(dst, small []byte) {
+	for i, s := range small {
+		store64(dst[8*i:], uint64(s))
+	}
+}
+
+func (F64) Weigh(dst, x []byte, n int, last uint64) {
+	for ; len(dst) >= 8; dst = dst[8:] {
+		var t wide64
+		for i := range n - 1 {
+			t.add(1<<i, load64(x[8*i:]))
+		}
+		t.add(last, load64(x[8*(n-1):]))
+		store64(dst, t.fold())
+		x = x[8*n:]
+	}
+}
+
+// A wide64 is a sum of fewer than 2^32 products, not reduced.
+type wide64 struct{ t0, t1, t2 uint64 }
+
+func (t *wide64) add(a, b uint64) {
+	h, l := bits.Mul64(a, b)
+	var c uint64
+	t.t0, c = bits.Add64(t.t0, l, 0)
+	t.t1, c = bits.Add64(t.t1, h, c)
+	t.t2 += c
+}
+
+// fold reduces the sum: 2^128 ≡ −2^32.
+func (t *wide64) fold() uint64 { return sub64(reduce64(t.t1, t.t0), t.t2<<32) }
+
+func (F64) Dot(w []Elem64, x []byte, stride int) Elem64 {
+	var t wide64
+	for i, a := range w {
+		t.add(uint64(a), load64(x[8*i*stride:]))
+	}
+	return Elem64(t.fold())
+}
+
+func (F64) PairSum(x []byte) Elem64 {
+	var t wide64
+	for ; len(x) >= 16; x = x[16:] {
+		t.add(load64(x), load64(x[8:]))
+	}
+	return Elem64(t.fold())
+}
+
+func (F64) Sum(x []byte) Elem64 {
+	var s, top, c uint64
+	for ; len(x) >= 8; x = x[8:] {
+		s, c = bits.Add64(s, load64(x), 0)
+		top += c
+	}
+	return Elem64(reduce64(top, s))
+}
+
+func (F64) Scale(dst []Elem64, s Elem64, x []Elem64) {
+	for i, a := range x[:len(dst)] {
+		dst[i] = Elem64(mul64(uint64(a), uint64(s)))
+	}
+}
+
+func (F64) Hadamard(dst, a, b []Elem64) {
+	a, b = a[:len(dst)], b[:len(dst)]
+	for i := range dst {
+		dst[i] = Elem64(mul64(uint64(a[i]), uint64(b[i])))
+	}
+}
+
+func (F64) AddHadamard(dst, a, b []Elem64) {
+	a, b = a[:len(dst)], b[:len(dst)]
+	for i := range dst {
+		dst[i] = Elem64(add64(uint64(dst[i]), mul64(uint64(a[i]), uint64(b[i]))))
+	}
+}
+
+func (F64) Gate(dst, zero, one []Elem64, small []byte, stride int) {
+	zero, one = zero[:len(dst)], one[:len(dst)]
+	for i := range dst {
+		dst[i] = zero[i] ^ Elem64(-uint64(small[i*stride]))&(zero[i]^one[i])
+	}
+}
+
+func (F64) RangeWires(dst, seeds, x []byte, w, r []Elem64, shift Elem64, scratch []Elem64) {
+	chunk := len(dst) / 16
+	d := scratch[:len(r)]
+	copy(d, w[1:])
+	for j := range chunk {
+		var powered, plain wide64
+		powered.add(uint64(w[0]), load64(seeds[16*j:]))
+		plain.add(uint64(w[0]), load64(seeds[16*j+8:]))
+		plain.add(uint64(shift), 1)
+		for k := range d {
+			d[k] = Elem64(mul64(uint64(d[k]), uint64(r[k])))
+			at := 8 * (k*chunk + j)
+			if at >= len(x) {
+				break // the short last row
+			}
+			powered.add(uint64(d[k]), load64(x[at:]))
+			plain.add(uint64(w[k+1]), load64(x[at:]))
+		}
+		store64(dst[16*j:], powered.fold())
+		store64(dst[16*j+8:], plain.fold())
+	}
+}

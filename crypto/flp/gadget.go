@@ -1,0 +1,123 @@
+package flp
+
+import "candor/crypto/field"
+
+// A gadget is the non-linear part of a circuit together with the way its inputs, the wires, are taken from the measurement.
+type gadget[E comparable] interface {
+	// eval applies the gadget to encoded wires.
+	eval(wires []byte) E
+	// prove writes the gadget's value at each point: g[c·p + k] belongs to the k-th root of unity of order p, shifted
+	// by the c-th power of that of order n. g is zero before. meas holds small integers, seeds the wires' values at k = 0.
+	prove(w *worker[E], g []E, meas, seeds []byte)
+	// query writes each wire's value at the point whose weights are w.weights.
+	query(w *worker[E], dst, meas, seeds []byte)
+}
+
+// polyEval is the gadget PolyEval: a polynomial applied to one element of the measurement in each call.
+type polyEval[E comparable] struct {
+	field field.Field[E]
+	coef  []E // from the constant term up
+}
+
+func (g polyEval[E]) at(x E) E {
+	y := g.coef[len(g.coef)-1]
+	for i := len(g.coef) - 2; i >= 0; i-- {
+		y = g.field.Add(g.field.Mul(y, x), g.coef[i])
+	}
+	return y
+}
+
+func (g polyEval[E]) eval(wires []byte) E { return g.at(g.field.Decode(wires)) }
+
+func (g polyEval[E]) prove(w *worker[E], out []E, meas, seeds []byte) {
+	w.direct(w.a, meas, seeds)
+	for i, x := range w.a {
+		out[i] = g.at(x)
+	}
+}
+
+func (g polyEval[E]) query(w *worker[E], dst, meas, seeds []byte) { w.foldDirect(dst, meas, seeds) }
+
+// square is the gadget Mul with the same element of the measurement on both wires.
+type square[E comparable] struct{ field field.Field[E] }
+
+func (g square[E]) eval(wires []byte) E { return g.field.PairSum(wires) }
+
+func (g square[E]) prove(w *worker[E], out []E, meas, seeds []byte) {
+	w.direct(w.a, meas, seeds)
+	w.direct(w.b, meas, seeds[g.field.Size():])
+	g.field.Hadamard(out, w.a, w.b)
+}
+
+func (g square[E]) query(w *worker[E], dst, meas, seeds []byte) { w.foldDirect(dst, meas, seeds) }
+
+// direct fills v with the wire that takes element k of the measurement in call k, at all points.
+func (w *worker[E]) direct(v []E, meas, seeds []byte) {
+	clear(v)
+	v[0] = w.field.Decode(seeds)
+	for k, x := range meas {
+		v[k+1] = w.field.FromUint64(uint64(x))
+	}
+	w.extend(v)
+}
+
+// foldDirect writes such wires' values at the query point: they differ in their seeds only.
+func (w *worker[E]) foldDirect(dst, meas, seeds []byte) {
+	f, size := w.field, w.field.Size()
+	sum := f.Dot(w.weights[1:1+w.shape.calls], meas, 1)
+	for ; len(dst) > 0; dst, seeds = dst[size:], seeds[size:] {
+		f.Encode(dst, f.Add(sum, f.Mul(w.weights[0], f.Decode(seeds))))
+	}
+}
+
+// rangeCheck is the gadget ParallelSum of Mul, called once for each row of chunk elements: with r the row's element of joint randomness,
+// column j of it is the product of r^(j+1)·x and x − 1. All outputs are zero, except with small probability, only if each
+// x is 0 or 1.
+type rangeCheck[E comparable] struct {
+	field field.Field[E]
+	chunk int
+}
+
+func (g rangeCheck[E]) eval(wires []byte) E { return g.field.PairSum(wires) }
+
+func (g rangeCheck[E]) prove(w *worker[E], out []E, meas, seeds []byte) {
+	f, size, calls := g.field, g.field.Size(), w.shape.calls
+	w.rows = append(w.rows[:0], meas...)
+	w.rows = append(w.rows, make([]byte, calls*g.chunk-len(meas))...)
+	power := w.scratch[:calls]
+	copy(power, w.joint)
+	for j := range g.chunk {
+		clear(w.a)
+		clear(w.b)
+		w.a[0], w.b[0] = f.Decode(seeds), f.Decode(seeds[size:])
+		seeds = seeds[2*size:]
+		f.Gate(w.a[1:1+calls], w.a[1+calls:], power, w.rows[j:], g.chunk)
+		f.Gate(w.b[1:1+calls], w.minusOnes, w.a[1+calls:], w.rows[j:], g.chunk)
+		f.Hadamard(power, power, w.joint)
+		w.extend(w.a)
+		w.extend(w.b)
+		f.AddHadamard(out, w.a, w.b)
+	}
+}
+
+func (g rangeCheck[E]) query(w *worker[E], dst, meas, seeds []byte) {
+	f := g.field
+	weights := w.weights[:1+w.shape.calls]
+	shift := f.FromUint64(0)
+	for _, l := range weights[1:] {
+		shift = f.Sub(shift, l)
+	}
+	shift = f.Mul(shift, w.invShares)
+	f.RangeWires(dst, seeds, meas, weights, w.joint, shift, w.scratch)
+}
+
+// newRangeCheck completes the shape of a circuit that checks every element of its measurement.
+func newRangeCheck[E comparable](f field.Field[E], s *shape, chunk uint32) (gadget[E], error) {
+	if chunk == 0 || s.meas == 0 || 2*int64(chunk) > MaxElements {
+		return nil, ErrParameter
+	}
+	s.arity, s.degree = 2*int(chunk), 2
+	s.calls = (s.meas + int(chunk) - 1) / int(chunk)
+	s.joint = s.calls
+	return rangeCheck[E]{f, int(chunk)}, nil
+}

@@ -1,0 +1,31 @@
+package vectors_test
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"candor/crypto/vectors"
+)
+
+// TestPublished runs the vectors published with the draft.
+func TestPublished(t *testing.T) {
+	files, _ := filepath.Glob("../../../shared/vectors/vdaf/*.json")
+	if len(files) == 0 {
+		t.Skip("the published vectors are not beside this checkout")
+	}
+	if len(files) != 26 {
+		t.Errorf("%d files, want 26", len(files))
+	}
+	for _, file := range files {
+		t.Run(filepath.Base(file), func(t *testing.T) {
+			content, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := vectors.Verify(file, content); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
