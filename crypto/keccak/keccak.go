@@ -2,7 +2,7 @@
 // state, and for four or eight states at once (FIPS 202, "Keccak-p Permutations"; RFC 9861, "TurboSHAKE").
 //
 // It is the permutation and the moving of blocks in and out of states, nothing else: padding, domain separation and
-// the order of absorbing and squeezing belong to the caller. Everything here is constant time, allocates nothing, and
+// the order of absorbing and squeezing belong to the caller. Everything here runs in time that depends on lengths only, and
 // gives the same result on every path; which machine code runs is chosen once from the CPU's features (see Path).
 package keccak
 
@@ -11,11 +11,11 @@ import "encoding/binary"
 //go:generate go run gen/main.go
 
 // Rate is the number of bytes of a state that TurboSHAKE128 absorbs into and squeezes from: 1600/8 less a capacity of
-// 32 bytes. It is 21 lanes.
+// 32 bytes. It is 21 words.
 const Rate = 168
 
-// lanes is the number of 64-bit words in a block.
-const lanes = Rate / 8
+// blockWords is the number of 64-bit words in a block.
+const blockWords = Rate / 8
 
 // roundConstants are those of iota in the last 12 of the 24 rounds.
 var roundConstants = [12]uint64{

@@ -16,7 +16,7 @@ func permuteLanes(words []uint64, width int) {
 func readBlocksGeneric(words []uint64, out [][]byte, at int) {
 	for lane, p := range out {
 		p := (*[Rate]byte)(p[at:])
-		for i := range lanes {
+		for i := range blockWords {
 			binary.LittleEndian.PutUint64(p[8*i:], words[i*len(out)+lane])
 		}
 	}
@@ -26,7 +26,7 @@ func readBlocksGeneric(words []uint64, out [][]byte, at int) {
 func xorBlocksGeneric(words []uint64, in [][]byte, at int) {
 	for lane, p := range in {
 		p := (*[Rate]byte)(p[at:])
-		for i := range lanes {
+		for i := range blockWords {
 			words[i*len(in)+lane] ^= binary.LittleEndian.Uint64(p[8*i:])
 		}
 	}
