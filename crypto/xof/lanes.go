@@ -38,7 +38,7 @@ func (x *Lanes) Write(p []byte) {
 	x.WriteEach(&x.repeats)
 }
 
-// WriteEach absorbs p[i] into stream i. All of the n used have the same length.
+// WriteEach absorbs p[i] into stream i. All of the n used have the same length; the others are overwritten.
 func (x *Lanes) WriteEach(p *[Width][]byte) {
 	if !x.vector {
 		for i := range x.n {
@@ -46,33 +46,45 @@ func (x *Lanes) WriteEach(p *[Width][]byte) {
 		}
 		return
 	}
-	size, done := len(p[0]), 0
-	if x.filled > 0 || size < keccak.Rate {
-		done = min(size, keccak.Rate-x.filled)
-		for i := range x.n {
-			copy(x.blocks[i][x.filled:], p[i][:done])
+	x.idle(p)
+	if x.filled > 0 {
+		m := 0
+		for i := range p {
+			m = copy(x.blocks[i][x.filled:], p[i])
+			p[i] = p[i][m:]
 		}
-		if x.filled += done; x.filled < keccak.Rate {
+		if x.filled += m; x.filled < keccak.Rate {
 			return
 		}
-		for i := range x.n {
-			x.four.XORBlock(i, x.blocks[i][:])
-		}
-		keccak.Permute12x4(&x.four)
-		x.filled = 0
+		x.absorbBlocks()
 	}
-	for ; size-done >= keccak.Rate; done += keccak.Rate {
-		for i := range x.n {
-			x.four.XORBlock(i, p[i][done:done+keccak.Rate])
-		}
-		keccak.Permute12x4(&x.four)
+	whole := len(p[0]) / keccak.Rate * keccak.Rate
+	var rest [Width][]byte
+	for i := range p {
+		p[i], rest[i] = p[i][:whole], p[i][whole:]
 	}
-	for i := range x.n {
-		x.filled = copy(x.blocks[i][:], p[i][done:size])
+	keccak.Absorb4(&x.four, p)
+	for i := range p {
+		x.filled = copy(x.blocks[i][:], rest[i])
 	}
 }
 
-// Read fills out[i] with the output of stream i. It ends the streams: only Reset may follow.
+func (x *Lanes) absorbBlocks() {
+	for i := range x.blocks {
+		x.repeats[i] = x.blocks[i][:]
+	}
+	keccak.Absorb4(&x.four, &x.repeats)
+	x.filled = 0
+}
+
+// idle makes the lanes without a stream do what the first does, into the same place.
+func (x *Lanes) idle(p *[Width][]byte) {
+	for i := x.n; i < Width; i++ {
+		p[i] = p[0]
+	}
+}
+
+// Read fills out[i] with the output of stream i. Lengths agree, as in WriteEach. It ends the streams: only Reset may follow.
 func (x *Lanes) Read(out *[Width][]byte) {
 	if !x.vector {
 		for i := range x.n {
@@ -80,12 +92,10 @@ func (x *Lanes) Read(out *[Width][]byte) {
 		}
 		return
 	}
-	for i := range x.n {
+	x.idle(out)
+	for i := range x.blocks {
 		pad(&x.blocks[i], x.filled)
 		x.four.XORBlock(i, x.blocks[i][:])
-	}
-	for i := x.n; i < Width; i++ {
-		out[i] = nil
 	}
 	keccak.Squeeze4(&x.four, out)
 }
