@@ -1,0 +1,64 @@
+package aggregator
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"candor/aggregator/store"
+	"candor/schema/dap"
+)
+
+// Retire erases all that the store holds of a task, except that it existed, when nothing can come of it any more: its interval ended longer than
+// retention ago, so that every report is refused by its time; idle agrees; and no bucket holds a share that was not collected. Tasks without an
+// interval are never retired. It returns whether it erased anything.
+func (t *Task) Retire(ctx context.Context, st store.Store, now time.Time, retention time.Duration, idle func(store.Tx, map[string]uint64) (bool, error)) (retired bool, err error) {
+	if !t.Expired(now, retention) {
+		return false, nil
+	}
+	check := func(tx store.Tx) (bool, error) {
+		counters, err := tx.Counters(t.ID)
+		if err != nil || len(counters) == 0 {
+			return false, err
+		}
+		if ok, err := idle(tx, counters); err != nil || !ok {
+			return false, err
+		}
+		return t.allCollected(tx)
+	}
+	err = st.View(ctx, "look_for_retirement", func(tx store.Tx) (err error) {
+		retired, err = check(tx)
+		return err
+	})
+	if err != nil || !retired {
+		return false, err
+	}
+	err = st.Update(ctx, "retire_task", func(tx store.Tx) (err error) {
+		if retired, err = check(tx); err != nil || !retired {
+			return err
+		}
+		return tx.DeleteTask(t.ID)
+	})
+	if err != nil {
+		return false, fmt.Errorf("retiring task %s: %w", t.ID, err)
+	}
+	return retired, nil
+}
+
+// allCollected says whether no bucket of the task waits for its collection. Leader-selected batches cannot be listed by interval; their tasks are kept.
+func (t *Task) allCollected(tx store.Tx) (bool, error) {
+	if t.Config.BatchMode != dap.TimeInterval {
+		return false, nil
+	}
+	buckets, err := tx.Buckets(t.ID, store.Batch{Interval: *t.Interval}, t.VDAF.AddShare)
+	if err != nil {
+		return false, err
+	}
+	for _, b := range buckets {
+		collected, err := tx.BatchCollected(t.ID, t.BucketBatch(b.MinTime, nil))
+		if err != nil || !collected {
+			return false, err
+		}
+	}
+	return true, nil
+}

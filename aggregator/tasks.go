@@ -1,0 +1,61 @@
+package aggregator
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+
+	"candor/aggregator/store"
+	"candor/schema/dap"
+)
+
+// Tasks are the tasks that a role runs. The zero value is empty; it is safe for concurrent use.
+type Tasks struct {
+	mu   sync.RWMutex // guards byID and list, which change together
+	byID map[dap.TaskID]*Task
+	list []*Task // in the order they were added; replaced, never changed
+}
+
+// Add checks a task, pins it in the store, and adds it. A task that is already there under the same ID must be the same; then its tokens are
+// those of the new one.
+func (ts *Tasks) Add(ctx context.Context, st store.Store, t *Task) error {
+	if err := t.Check(); err != nil {
+		return err
+	}
+	err := st.Update(ctx, "pin_task", func(tx store.Tx) error { return tx.PinTask(t.ID, t.Digest()) })
+	if errors.Is(err, store.ErrConflict) {
+		return fmt.Errorf("task %s was run here before with other parameters, which never change during the life of a task: give the new task a new ID", t.ID)
+	}
+	if err != nil {
+		return fmt.Errorf("adding task %s: %w", t.ID, err)
+	}
+	ts.mu.Lock()
+	defer ts.mu.Unlock()
+	if ts.byID == nil {
+		ts.byID = make(map[dap.TaskID]*Task)
+	}
+	list := slices.Clone(ts.list)
+	if i := slices.IndexFunc(list, func(u *Task) bool { return u.ID == t.ID }); i >= 0 {
+		list[i] = t
+	} else {
+		list = append(list, t)
+	}
+	ts.list, ts.byID[t.ID] = list, t
+	return nil
+}
+
+// Get returns the task of that ID, or nil.
+func (ts *Tasks) Get(id dap.TaskID) *Task {
+	ts.mu.RLock()
+	defer ts.mu.RUnlock()
+	return ts.byID[id]
+}
+
+// All returns the tasks in the order they were added. The caller must not change the slice.
+func (ts *Tasks) All() []*Task {
+	ts.mu.RLock()
+	defer ts.mu.RUnlock()
+	return ts.list
+}
