@@ -1,0 +1,4 @@
+package client
+
+// Freshness is for its fuzz target.
+var Freshness = freshness
