@@ -137,16 +137,23 @@ func (t *tx) ReserveBatch(task dap.TaskID, id dap.BatchID, job dap.CollectionJob
 		return nil
 	}
 	row.Reserved = &job
-	if old != nil {
-		open := t.find(task, kindOpen)
-		key := keyUint64(row.Number)
-		value := get(open, key)
-		if value == nil {
-			return fmt.Errorf("open batch %s: %w", id, errMalformed)
-		}
-		if err := t.drop(open, key, value); err != nil {
+	open, err := t.make(task, kindOpen)
+	if err != nil {
+		return err
+	}
+	if old == nil {
+		if row.Number, err = number(open); err != nil {
 			return err
 		}
+		return t.saveBatch(task, id, nil, &row)
+	}
+	key := keyUint64(row.Number)
+	value := get(open, key)
+	if value == nil {
+		return fmt.Errorf("open batch %s: %w", id, errMalformed)
+	}
+	if err := t.drop(open, key, value); err != nil {
+		return err
 	}
 	return t.saveBatch(task, id, old, &row)
 }

@@ -12,6 +12,7 @@ import (
 
 // A shareRow is the Helper's answer to an aggregate share request.
 type shareRow struct {
+	Number   uint64 // in order of creation
 	Digest   [32]byte
 	Batch    store.Batch
 	Response []byte
@@ -19,6 +20,7 @@ type shareRow struct {
 }
 
 func (r *shareRow) marshal(b *cryptobyte.Builder) {
+	b.AddUint64(r.Number)
 	b.AddBytes(r.Digest[:])
 	addBatch(b, r.Batch)
 	addBytes(b, r.Response)
@@ -26,7 +28,7 @@ func (r *shareRow) marshal(b *cryptobyte.Builder) {
 }
 
 func (r *shareRow) unmarshal(s *reader) bool {
-	return s.fixed(r.Digest[:]) && s.batch(&r.Batch) && s.bytes(&r.Response) && s.time(&r.Created)
+	return s.uint64(&r.Number) && s.fixed(r.Digest[:]) && s.batch(&r.Batch) && s.bytes(&r.Response) && s.time(&r.Created)
 }
 
 func (t *tx) AddShareAnswer(a store.ShareAnswer) error {
@@ -43,7 +45,18 @@ func (t *tx) AddShareAnswer(a store.ShareAnswer) error {
 	if err := t.file(a.Task, kindShareDigests, a.Digest, jobID(a.ID)); err != nil {
 		return fmt.Errorf("adding aggregate share %s: %w", a.ID, err)
 	}
-	value, err := encode(&shareRow{Digest: a.Digest, Batch: a.Batch, Response: a.Response, Created: a.Created}, 128+len(a.Response))
+	order, err := t.make(a.Task, kindShareOrder)
+	if err != nil {
+		return err
+	}
+	n, err := number(order)
+	if err != nil {
+		return err
+	}
+	if err := t.put(order, keyUint64(n), nil, raw(a.ID[:])); err != nil {
+		return err
+	}
+	value, err := encode(&shareRow{Number: n, Digest: a.Digest, Batch: a.Batch, Response: a.Response, Created: a.Created}, 128+len(a.Response))
 	if err != nil {
 		return err
 	}
@@ -93,8 +106,35 @@ func (t *tx) DeleteShareAnswer(task dap.TaskID, id dap.AggregateShareID) error {
 	if err := decode(value, &row); err != nil {
 		return err
 	}
+	if err := t.drop(t.find(task, kindShareOrder), keyUint64(row.Number), raw(id[:])); err != nil {
+		return err
+	}
 	if err := t.drop(t.find(task, kindShareDigests), row.Digest[:], raw(id[:])); err != nil {
 		return err
 	}
 	return t.drop(b, id[:], value)
+}
+
+func (t *tx) ShareAnswers(task dap.TaskID) ([]store.ShareAnswer, error) {
+	return t.shareAnswers(task, false)
+}
+
+func (t *tx) shareAnswers(task dap.TaskID, withResponse bool) ([]store.ShareAnswer, error) {
+	if err := t.check(false); err != nil {
+		return nil, err
+	}
+	var answers []store.ShareAnswer
+	err := t.each(task, kindShareOrder, func(_, v []byte) error {
+		var id dap.AggregateShareID
+		if err := rawFixed("share order", id[:], v); err != nil {
+			return err
+		}
+		a, err := t.ShareAnswer(task, id)
+		if !withResponse {
+			a.Response = nil
+		}
+		answers = append(answers, a)
+		return err
+	})
+	return answers, err
 }

@@ -45,6 +45,7 @@ const (
 	kindHelperDigests // digest -> aggregation job ID
 	kindShares        // aggregate share ID -> shareRow
 	kindShareDigests  // digest -> aggregate share ID
+	kindShareOrder    // number -> aggregate share ID
 
 	kinds
 )
@@ -55,7 +56,7 @@ var kindNames = [kinds]string{
 	"jobs", "members", "requests", "live",
 	"aggregated", "buckets", "intervals", "collected",
 	"collections", "collection-order", "collection-digests",
-	"helper-jobs", "helper-digests", "shares", "share-digests",
+	"helper-jobs", "helper-digests", "shares", "share-digests", "share-order",
 }
 
 // rows finds the buckets within one transaction of bbolt, each once.
@@ -150,7 +151,7 @@ func (t *tx) make(task dap.TaskID, k kind) (*bbolt.Bucket, error) {
 func withFill(b *bbolt.Bucket, k kind) *bbolt.Bucket {
 	if b != nil {
 		switch k {
-		case kindReports, kindBodies, kindUnassigned, kindCollectionOrder, kindLive, kindOpen:
+		case kindReports, kindBodies, kindUnassigned, kindCollectionOrder, kindShareOrder, kindLive, kindOpen:
 			b.FillPercent = 0.95
 		}
 	}

@@ -50,6 +50,7 @@ type Tx interface {
 	BatchTx
 	CollectionJobTx
 	HelperTx
+	CareTx
 }
 
 // TaskTx keeps what is known of tasks. Tasks themselves come from configuration; a store only pins them.
@@ -184,6 +185,8 @@ type HelperTx interface {
 	// ShareAnswer and ShareAnswerByDigest return an answer that was not deleted; ErrNotFound.
 	ShareAnswer(task dap.TaskID, id dap.AggregateShareID) (ShareAnswer, error)
 	ShareAnswerByDigest(task dap.TaskID, digest [32]byte) (ShareAnswer, error)
+	// ShareAnswers lists the answers of a task that were not deleted, oldest first, without their Response.
+	ShareAnswers(task dap.TaskID) ([]ShareAnswer, error)
 	// DeleteShareAnswer removes an answer; it is no error if there is none.
 	DeleteShareAnswer(task dap.TaskID, id dap.AggregateShareID) error
 }

@@ -1,0 +1,86 @@
+package store
+
+import (
+	"time"
+
+	"candor/schema/dap"
+)
+
+// CareTx serves the care of a store: check, statistics, export and import. The roles never call it.
+type CareTx interface {
+	// Records calls fn with every row of the store, task by task, and stops at its first error. Within a task first come the types below in
+	// their order, with aggregation jobs after reports, then collection jobs, Helper jobs and share answers. Reports come in order of arrival,
+	// leader-selected batches, aggregation jobs, collection jobs and share answers in order of their creation, all else in order of its ID,
+	// name or time.
+	// What follows from other rows (indexes, queues, counts of reports by time) has no record.
+	Records(fn func(Record) error) error
+	// AddRecord puts a record that Records produced into a store that holds only records before it.
+	AddRecord(r Record) error
+}
+
+// A Record is one row of a store, whatever the backend: one of the types below, or an AggregationJob, CollectionJob, HelperJob or ShareAnswer.
+type Record interface{ record() }
+
+// A PinRecord is a task's pinned digest.
+type PinRecord struct {
+	Task   dap.TaskID
+	Digest [32]byte
+}
+
+// A CounterRecord is one of a task's persistent counters.
+type CounterRecord struct {
+	Task dap.TaskID
+	Name string
+	N    uint64
+}
+
+// A BatchRecord is a leader-selected batch of the Leader.
+type BatchRecord struct {
+	Task     dap.TaskID
+	ID       dap.BatchID
+	Created  time.Time
+	Progress Progress
+	Reserved *dap.CollectionJobID
+}
+
+// A ReportRecord is a report of the Leader and what became of it.
+type ReportRecord struct {
+	Task dap.TaskID
+	Report
+	State ReportState
+	Code  dap.ReportError // of a rejected report
+	// Job is the job that has or had the report: zero for an unassigned report, and for one that was rejected before any job had it.
+	Job dap.AggregationJobID
+}
+
+// A MarkRecord is a report that the Helper aggregated.
+type MarkRecord struct {
+	Task   dap.TaskID
+	Report dap.ReportID
+	Bucket BucketID
+}
+
+// A BucketRecord is a batch bucket.
+type BucketRecord struct {
+	Task dap.TaskID
+	Bucket
+	Erased bool
+}
+
+// A CollectedRecord is a batch, or several adjoining ones, that was collected.
+type CollectedRecord struct {
+	Task  dap.TaskID
+	Batch Batch
+}
+
+func (PinRecord) record()       {}
+func (CounterRecord) record()   {}
+func (BatchRecord) record()     {}
+func (ReportRecord) record()    {}
+func (AggregationJob) record()  {}
+func (MarkRecord) record()      {}
+func (BucketRecord) record()    {}
+func (CollectedRecord) record() {}
+func (CollectionJob) record()   {}
+func (HelperJob) record()       {}
+func (ShareAnswer) record()     {}
