@@ -157,6 +157,11 @@ func TestSignedRound(t *testing.T) {
 			t.Errorf("a stranger's round: %v", err)
 		}
 	})
+	t.Run("null instead of signatures", func(t *testing.T) {
+		if _, err := round.ParseSigned(append(append([]byte(`{"document":`), signed.Text...), `,"signatures":null}`...)); err == nil {
+			t.Error("it was read")
+		}
+	})
 	t.Run("the wrong key signs", func(t *testing.T) {
 		if err := signed.Sign(round.ByHelper, c.Leader); err == nil {
 			t.Error("the Leader signed as the Helper")

@@ -144,6 +144,9 @@ func ParseSigned(text []byte) (*Signed, error) {
 	if err := dec.Decode(&f); err != nil {
 		return nil, fmt.Errorf("reading a signed round: %w", err)
 	}
+	if f.Signatures == nil {
+		return nil, errors.New("reading a signed round: it has no list of signatures")
+	}
 	d, err := ParseDocument(f.Document)
 	if err != nil {
 		return nil, err
