@@ -129,19 +129,16 @@ func checkSD(sd float64) error {
 	return fmt.Errorf("noise_sd is %v; it is 0 or from 1e-6 to 1e15", sd)
 }
 
-// checkName accepts what is safe in a file that spreadsheets open: no control or invisible formatting
-// characters, no space at the ends, and no first character that makes a spreadsheet take the field for a
-// formula.
-func checkName(s string) error {
-	switch {
-	case len(s) > maxName:
-		return fmt.Errorf("is longer than %d bytes", maxName)
-	case !utf8.ValidString(s):
+// maxText bounds the bytes of a text for people.
+const maxText = 4000
+
+// checkText accepts a text for people on one line.
+func checkText(s string) error {
+	if len(s) > maxText {
+		return fmt.Errorf("is longer than %d bytes", maxText)
+	}
+	if !utf8.ValidString(s) {
 		return errors.New("is not UTF-8")
-	case strings.TrimSpace(s) != s:
-		return errors.New("begins or ends with a space")
-	case s != "" && strings.ContainsRune("=+-@", rune(s[0])):
-		return errors.New("begins with a character that a spreadsheet would run as a formula")
 	}
 	for _, r := range s {
 		if !unicode.IsPrint(r) {
@@ -149,6 +146,21 @@ func checkName(s string) error {
 		}
 	}
 	return nil
+}
+
+// checkName accepts what is safe in a file that spreadsheets open: no control or invisible formatting
+// characters, no space at the ends, and no first character that makes a spreadsheet take the field for a
+// formula.
+func checkName(s string) error {
+	switch {
+	case len(s) > maxName:
+		return fmt.Errorf("is longer than %d bytes", maxName)
+	case strings.TrimSpace(s) != s:
+		return errors.New("begins or ends with a space")
+	case s != "" && strings.ContainsRune("=+-@", rune(s[0])):
+		return errors.New("begins with a character that a spreadsheet would run as a formula")
+	}
+	return checkText(s)
 }
 
 func figureStatuses() string {

@@ -74,7 +74,7 @@ func Open(leaves []Leaf, indices []int) ([]Opening, error) {
 		}
 		l := leaves[i]
 		l.Element = append([]byte(nil), l.Element...)
-		openings[k] = Opening{Index: uint32(i), Size: uint32(len(leaves)), Leaf: l, Path: path(i, hashes)}
+		openings[k] = Opening{Index: uint32(i), Size: uint32(len(leaves)), Leaf: l, Path: inclusionPath(i, hashes)}
 	}
 	return openings, nil
 }
@@ -170,16 +170,16 @@ func treeHash(hashes []Digest) Digest {
 	return hashNode(treeHash(hashes[:k]), treeHash(hashes[k:]))
 }
 
-// path is the inclusion proof of leaf i.
-func path(i int, hashes []Digest) []Digest {
+// inclusionPath is the inclusion proof of leaf i.
+func inclusionPath(i int, hashes []Digest) []Digest {
 	if len(hashes) == 1 {
 		return nil
 	}
 	k := split(len(hashes))
 	if i < k {
-		return append(path(i, hashes[:k]), treeHash(hashes[k:]))
+		return append(inclusionPath(i, hashes[:k]), treeHash(hashes[k:]))
 	}
-	return append(path(i-k, hashes[k:]), treeHash(hashes[:k]))
+	return append(inclusionPath(i-k, hashes[k:]), treeHash(hashes[:k]))
 }
 
 // MarshalBinary encodes o: index, size, salt, element, number of steps, steps.
