@@ -1,6 +1,7 @@
 package aggregator
 
 import (
+	"bytes"
 	"fmt"
 
 	"candor/crypto/seal"
@@ -36,6 +37,9 @@ func NewKeyring(keys ...Key) (*Keyring, error) {
 		}
 		if err := seal.CheckPublicKey(suite, k.Config.PublicKey); err != nil {
 			return nil, fmt.Errorf("HPKE configuration %d: %w", k.Config.ID, err)
+		}
+		if !bytes.Equal(k.Private.PublicKey(), k.Config.PublicKey) {
+			return nil, fmt.Errorf("HPKE configuration %d: its public key does not belong to the private key", k.Config.ID)
 		}
 		if r.keys[k.Config.ID] != nil {
 			return nil, fmt.Errorf("HPKE configuration %d is there twice: give each key an ID of its own", k.Config.ID)

@@ -34,7 +34,7 @@ func (k VerifyKey) bytes() [prio3.VerifyKeySize]byte {
 func (VerifyKey) Format(f fmt.State, _ rune)   { fmt.Fprint(f, redacted) }
 func (VerifyKey) MarshalText() ([]byte, error) { return []byte(redacted), nil }
 
-// A Token is a shared secret that a caller proves its identity with. It prints as REDACTED. The zero value matches nothing.
+// A Token is a shared secret that a caller proves its identity with. It prints as REDACTED. Nobody can present the zero value.
 type Token struct {
 	token func() string
 }
@@ -58,16 +58,9 @@ func (t Token) Reveal() string {
 	return t.token()
 }
 
-// Matches compares in a time that does not depend on where the texts differ.
-func (t Token) Matches(presented string) bool {
-	return !t.Empty() && constantTimeEqual(t.Reveal(), presented)
-}
-
-func (t Token) same(u Token) bool { return constantTimeEqual(t.Reveal(), u.Reveal()) }
-
-// constantTimeEqual compares digests, so that not even the length shows.
-func constantTimeEqual(a, b string) bool {
-	x, y := sha256.Sum256([]byte(a)), sha256.Sum256([]byte(b))
+// same compares digests, so that not even the length shows in the time it takes.
+func (t Token) same(u Token) bool {
+	x, y := sha256.Sum256([]byte(t.Reveal())), sha256.Sum256([]byte(u.Reveal()))
 	return subtle.ConstantTimeCompare(x[:], y[:]) == 1
 }
 

@@ -20,6 +20,13 @@ const verifyGrain = 32
 // deferred comes back without a response.
 func (h *Helper) createJob(ctx context.Context, t *aggregator.Task, body []byte) (store.HelperJob, error) {
 	digest := sha256.Sum256(body)
+	// A Leader that lost patience and asks again waits for the work that is being done already, and that goes on without it.
+	ctx = context.WithoutCancel(ctx)
+	job, err, _ := h.flight.Do(string(t.ID[:])+string(digest[:]), func() (any, error) { return h.createJobOnce(ctx, t, body, digest) })
+	return job.(store.HelperJob), err
+}
+
+func (h *Helper) createJobOnce(ctx context.Context, t *aggregator.Task, body []byte, digest [32]byte) (store.HelperJob, error) {
 	// Looked up before anything is judged: what was answered once is not refused when it is repeated.
 	if job, err := h.jobByDigest(ctx, t, digest); err == nil || !errors.Is(err, store.ErrNotFound) {
 		return job, err

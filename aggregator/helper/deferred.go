@@ -3,6 +3,7 @@ package helper
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -138,10 +139,13 @@ func (h *Helper) maintain(ctx context.Context) {
 	}
 }
 
-// tidy erases tasks of which nothing is left to do.
+// tidy erases what nobody will ask for again: the shares of batches that were collected long ago, and tasks of which nothing is left to do.
 func (h *Helper) tidy(ctx context.Context) error {
 	var failures []error
 	for _, t := range h.tasks.All() {
+		if err := h.eraseCollected(ctx, t); err != nil {
+			failures = append(failures, err)
+		}
 		retired, err := t.Retire(ctx, h.cfg.Store, h.cfg.Now(), h.cfg.Retention, func(store.Tx, map[string]uint64) (bool, error) { return true, nil })
 		if err != nil {
 			failures = append(failures, err)
@@ -151,6 +155,38 @@ func (h *Helper) tidy(ctx context.Context) error {
 		}
 	}
 	return errors.Join(failures...)
+}
+
+// eraseCollected erases our share of each batch that was collected the time of retention ago, and the answer that the Leader got. A Leader that still
+// asks then finds the batch collected.
+func (h *Helper) eraseCollected(ctx context.Context, t *aggregator.Task) error {
+	before := h.cfg.Now().Add(-h.cfg.Retention)
+	var due []store.ShareAnswer
+	err := h.cfg.Store.View(ctx, "look_for_collected", func(tx store.Tx) error {
+		due = nil
+		answers, err := tx.ShareAnswers(t.ID)
+		for _, a := range answers {
+			if a.Created.Before(before) {
+				due = append(due, a)
+			}
+		}
+		return err
+	})
+	for _, a := range due {
+		if err != nil {
+			break
+		}
+		err = h.cfg.Store.Update(ctx, "erase_batch", func(tx store.Tx) error {
+			if err := tx.EraseBatch(t.ID, a.Batch); err != nil {
+				return err
+			}
+			return tx.DeleteShareAnswer(t.ID, a.ID)
+		})
+	}
+	if err != nil {
+		return fmt.Errorf("erasing collected shares of task %s: %w", t.ID, err)
+	}
+	return nil
 }
 
 // Status returns what an operator can know of the Helper.

@@ -15,8 +15,10 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/sync/singleflight"
 
 	"candor/aggregator"
+	"candor/aggregator/httpapi"
 	"candor/aggregator/store"
 	"candor/schema/dap"
 )
@@ -42,9 +44,12 @@ type Config struct {
 	LeaseTTL     time.Duration // after which another worker takes a deferred job over; 0: 10 minutes
 	PollInterval time.Duration // between looks for deferred jobs of other processes; 0: 1 second
 
-	Retention time.Duration // after the end of a task's interval, when all is collected, until its rows are erased; 0: 30 days
+	// Retention is how long after its collection a batch's share is kept, and after the end of its interval a task of which all was collected;
+	// 0: 30 days. Age alone erases nothing.
+	Retention time.Duration
 
-	MaxJob int64 // bytes of one aggregation job request; 0: 64 MiB
+	MaxJob int64          // bytes of one aggregation job request; 0: 64 MiB
+	API    httpapi.Config // prefix and limits of the HTTP server; routes and authentication are the Helper's own
 }
 
 func (c *Config) setDefaults() error {
@@ -78,7 +83,9 @@ type Helper struct {
 	tasks   aggregator.Tasks
 	keys    atomic.Pointer[aggregator.Keyring]
 	metrics *aggregator.Metrics
+	api     *httpapi.API
 	wake    chan struct{} // has room for one: there may be a deferred job
+	flight  singleflight.Group
 }
 
 // New makes a Helper. It does nothing until Handler is served; Run is needed besides for deferred jobs and retention.
@@ -88,6 +95,10 @@ func New(cfg Config) (*Helper, error) {
 	}
 	h := &Helper{cfg: cfg, metrics: aggregator.NewMetrics(cfg.Metrics), wake: make(chan struct{}, 1)}
 	h.keys.Store(cfg.Keys)
+	var err error
+	if h.api, err = h.newAPI(); err != nil {
+		return nil, fmt.Errorf("making a Helper: %w", err)
+	}
 	return h, nil
 }
 

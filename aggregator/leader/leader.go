@@ -21,6 +21,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"candor/aggregator"
+	"candor/aggregator/httpapi"
 	"candor/aggregator/store"
 	"candor/schema/dap"
 )
@@ -62,7 +63,8 @@ type Config struct {
 	RetryAfter    time.Duration // told to a Collector that polls; 0: 2 seconds; rounded up to seconds
 	Retention     time.Duration // after which collected shares are erased; 0: 30 days. Age alone erases nothing.
 
-	MaxUpload int64 // bytes of one upload request; 0: 16 MiB
+	MaxUpload int64          // bytes of one upload request; 0: 16 MiB
+	API       httpapi.Config // prefix and limits of the HTTP server; routes and authentication are the Leader's own
 }
 
 func (c *Config) setDefaults() error {
@@ -110,6 +112,7 @@ type Leader struct {
 	keys    atomic.Pointer[aggregator.Keyring]
 	peer    *peer
 	metrics *aggregator.Metrics
+	api     *httpapi.API
 	rand    io.Reader
 
 	wake   chan struct{} // has room for one: there may be work
@@ -134,6 +137,10 @@ func New(cfg Config) (*Leader, error) {
 		notes:   make(map[dap.TaskID]*taskNotes),
 	}
 	l.keys.Store(cfg.Keys)
+	var err error
+	if l.api, err = l.newAPI(); err != nil {
+		return nil, fmt.Errorf("making a Leader: %w", err)
+	}
 	return l, nil
 }
 
