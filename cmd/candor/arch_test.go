@@ -48,8 +48,10 @@ var floors = map[string]int{
 	"client/publish":             6,
 	"cmd/candor/internal/config": 6,
 
-	"cmd/candor/internal/cli": 7,
-	"cmd/candor":              8,
+	"cmd/candor/internal/demo": 7,
+
+	"cmd/candor/internal/cli": 8,
+	"cmd/candor":              9,
 }
 
 // testFloor holds packages that only _test.go files may import.

@@ -1,6 +1,6 @@
 // Package cli is the command line: one source file per subcommand, each a constructor that returns a cobra command.
 //
-// Floor 7: it reads flags, picks the store, wires the roles together, and is the only place that writes to standard output or
+// Floor 8: it reads flags, picks the store, wires the roles together, and is the only place that writes to standard output or
 // knows exit codes. Results go to standard output and nothing else does; talk goes to standard error.
 package cli
 
@@ -104,6 +104,8 @@ that do not collude each add up one half; the secretariat collects only the sums
 		&cobra.Group{ID: groupOperator, Title: "Aggregator operators:"},
 		&cobra.Group{ID: groupResearcher, Title: "Researchers:"},
 	)
+	add(root, groupStart, newDemoCmd())
+	add(root, groupOperator, newLeaderCmd(), newHelperCmd())
 	return root
 }
 

@@ -1,0 +1,173 @@
+package config
+
+import (
+	"fmt"
+	"net"
+	"time"
+
+	"github.com/goccy/go-yaml"
+
+	"candor/crypto/sign"
+	"candor/schema/round"
+)
+
+// An Aggregator is the configuration of one aggregator server, Leader or Helper. It is the manual of the file: each field says unit, default, who creates it,
+// and when it may change. Relative paths start at the configuration file's directory.
+type Aggregator struct {
+	// Listen is the address of the public listener, which members, the Collector and the other aggregator reach. Required; any change needs a restart.
+	Listen string `yaml:"listen"`
+	// PrivateListen is the address for health checks, metrics and profiling. Keep it off the public network: it shows who sends how much.
+	// Default: none of these are served.
+	PrivateListen string `yaml:"private_listen,omitempty"`
+	// TLS holds the certificate of the public listener. Without it the server speaks plain HTTP, for use behind a proxy or on loopback.
+	TLS *TLS `yaml:"tls,omitempty"`
+
+	// Store is where reports and batches are kept: the path of a bbolt file, made at the first start, or a postgres:// URL. An attacker who can change it can lose or
+	// repeat reports; one who reads it sees who sent when, and ciphertexts.
+	Store string `yaml:"store"`
+	// Identity is the file of this server's Ed25519 key, made by `candor keys generate identity`. It signs approvals, receipts and statements, and its
+	// fingerprint is pinned by everybody else: it does not change while a round is open.
+	Identity string `yaml:"identity"`
+	// HPKE lists this server's HPKE keys, in order of preference, made by `candor keys generate hpke`. Keep a key that was withdrawn
+	// as long as a round that names it can be collected.
+	HPKE []HPKEKey `yaml:"hpke"`
+	// PairSecret is the file of the secret that both operators share and nobody else has, made by one of them with `candor keys generate pair`. The verify keys of all
+	// rounds come from it. An attacker who knows it can make invalid reports pass verification.
+	PairSecret string `yaml:"pair_secret"`
+	// PeerToken is the file of the token by which the Leader proves itself to the Helper: the same text at both.
+	PeerToken string `yaml:"peer_token"`
+	// CollectorToken is the file of the token by which the Collector proves itself to the Leader. The Helper has none.
+	CollectorToken string `yaml:"collector_token,omitempty"`
+
+	// Trust pins the keys that a round must be signed with, by fingerprint, as compared with their owners out of band. Whoever can
+	// change it decides which rounds this server runs.
+	Trust round.Trust `yaml:"trust"`
+	// Rounds is the directory of approved rounds. A file put there is taken up within seconds, without a restart.
+	Rounds string `yaml:"rounds"`
+	// Tasks is the directory of plain DAP tasks, if this server runs any. Default: none.
+	Tasks string `yaml:"tasks,omitempty"`
+
+	// Workers bounds how many processors verification uses. Default: all.
+	Workers int `yaml:"workers,omitempty"`
+	// JobSize is how many reports the Leader puts in one aggregation job. Default: 1000.
+	JobSize int `yaml:"job_size,omitempty"`
+	// Deferred makes the Helper answer aggregation jobs later, when they are polled for. Default: at once.
+	Deferred bool `yaml:"deferred,omitempty"`
+	// PollInterval is how often this server looks for work that another process or the clock brings, and what it tells those who poll it. Default: 1s.
+	PollInterval Duration `yaml:"poll_interval,omitempty"`
+	// ClockSkew is how far ahead of this server's clock a report may be, as "5m". Default: 3m.
+	ClockSkew Duration `yaml:"clock_skew,omitempty"`
+}
+
+// TLS names the files of a certificate, which are read again when they change.
+type TLS struct {
+	Certificate string `yaml:"certificate"` // PEM, with intermediates
+	Key         string `yaml:"key"`         // PEM
+	// ClientCA, if set, is the PEM file of the authority that must have signed the other side's certificate: mutual TLS.
+	ClientCA string `yaml:"client_ca,omitempty"`
+}
+
+// An HPKEKey names the file of an HPKE key.
+type HPKEKey struct {
+	File      string `yaml:"file"`
+	Withdrawn bool   `yaml:"withdrawn,omitempty"` // advertised no longer, still opens
+}
+
+// A Duration is a time.Duration written as "90s" or "5m".
+type Duration time.Duration
+
+// UnmarshalYAML reads the text form.
+func (d *Duration) UnmarshalYAML(text []byte) error {
+	var s string
+	if err := yaml.Unmarshal(text, &s); err != nil {
+		return err
+	}
+	v, err := time.ParseDuration(s)
+	if err != nil {
+		return fmt.Errorf("%q is not a duration such as 5m", s)
+	}
+	*d = Duration(v)
+	return nil
+}
+
+// MarshalYAML writes the text form.
+func (d Duration) MarshalYAML() ([]byte, error) { return []byte(time.Duration(d).String()), nil }
+
+// LoadAggregator reads and checks the configuration of an aggregator. Every problem is reported. Paths in the result are resolved.
+func LoadAggregator(path string) (*Aggregator, error) {
+	text, err := readFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("reading the configuration: %w", err)
+	}
+	return ParseAggregator(path, text)
+}
+
+// ParseAggregator is LoadAggregator for text that was read from path.
+func ParseAggregator(path string, text []byte) (*Aggregator, error) {
+	var a Aggregator
+	if err := parse(path, text, &a); err != nil {
+		return nil, err
+	}
+	p := &problems{path: path, text: text}
+	required := func(name, value string) {
+		if value == "" {
+			p.at("$."+name, "is required")
+		}
+	}
+	address := func(name, value string) {
+		if _, _, err := net.SplitHostPort(value); value != "" && err != nil {
+			p.at("$."+name, "%q is not host:port", value)
+		}
+	}
+	required("listen", a.Listen)
+	address("listen", a.Listen)
+	address("private_listen", a.PrivateListen)
+	required("store", a.Store)
+	required("identity", a.Identity)
+	required("pair_secret", a.PairSecret)
+	required("peer_token", a.PeerToken)
+	required("rounds", a.Rounds)
+	for _, pin := range []struct {
+		name  string
+		value sign.Fingerprint
+	}{{"secretariat", a.Trust.Secretariat}, {"leader", a.Trust.Leader}, {"helper", a.Trust.Helper}} {
+		if pin.value == "" {
+			p.at("$.trust", "pins no fingerprint of the %s", pin.name)
+		}
+	}
+	if len(a.HPKE) == 0 {
+		p.at("$.hpke", "names no key: members could not encrypt to this server")
+	}
+	if a.Workers < 0 {
+		p.at("$.workers", "is negative")
+	}
+	if a.JobSize < 0 || a.JobSize > 10_000 {
+		p.at("$.job_size", "is %d, must be from 1 to 10000", a.JobSize)
+	}
+	if t := a.TLS; t != nil && (t.Certificate == "" || t.Key == "") {
+		p.at("$.tls", "needs both certificate and key")
+	}
+	if err := p.err(); err != nil {
+		return nil, err
+	}
+	for _, s := range []*string{&a.Identity, &a.PairSecret, &a.PeerToken, &a.CollectorToken, &a.Rounds, &a.Tasks} {
+		*s = resolve(path, *s)
+	}
+	for i := range a.HPKE {
+		a.HPKE[i].File = resolve(path, a.HPKE[i].File)
+	}
+	if !IsPostgres(a.Store) {
+		a.Store = resolve(path, a.Store)
+	}
+	if a.TLS != nil {
+		for _, s := range []*string{&a.TLS.Certificate, &a.TLS.Key, &a.TLS.ClientCA} {
+			*s = resolve(path, *s)
+		}
+	}
+	return &a, nil
+}
+
+// IsPostgres says whether a store is named by a PostgreSQL URL.
+func IsPostgres(store string) bool {
+	return len(store) > 11 && (store[:11] == "postgres://") || len(store) > 13 && store[:13] == "postgresql://"
+}

@@ -1,0 +1,35 @@
+package config
+
+import (
+	"encoding/base64"
+	"fmt"
+	"strings"
+
+	"candor/crypto/sign"
+)
+
+const identityHeader = "# Ed25519 private key. Secret: whoever reads it signs as its owner.\n"
+
+// EncodeIdentity returns the text of an identity key file.
+func EncodeIdentity(key *sign.PrivateKey) []byte {
+	return []byte(identityHeader + "# public: " + key.PublicKey().String() + "\n" + base64.RawURLEncoding.EncodeToString(key.Bytes()) + "\n")
+}
+
+// LoadIdentity reads an identity key file.
+func LoadIdentity(path string) (*sign.PrivateKey, error) {
+	text, err := readFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("reading an identity key: %w", err)
+	}
+	for line := range strings.Lines(string(text)) {
+		if line = strings.TrimSpace(line); line != "" && line[0] != '#' {
+			b, _ := base64.RawURLEncoding.Strict().DecodeString(line)
+			key, err := sign.ParsePrivateKey(b)
+			if err != nil {
+				return nil, fmt.Errorf("reading an identity key: %s does not hold one", path)
+			}
+			return key, nil
+		}
+	}
+	return nil, fmt.Errorf("reading an identity key: %s does not hold one", path)
+}

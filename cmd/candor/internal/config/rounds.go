@@ -1,0 +1,97 @@
+package config
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"candor/aggregator"
+	"candor/schema/round"
+)
+
+// A Runner turns the rounds that a server was given into the tasks it runs.
+type Runner struct {
+	Trust     round.Trust
+	Secret    *aggregator.PairSecret
+	Peer      aggregator.Token
+	Collector aggregator.Token // empty at the Helper
+}
+
+// NewRunner reads what a server's configuration says about rounds.
+func (a *Aggregator) NewRunner() (*Runner, error) {
+	r := &Runner{Trust: a.Trust}
+	var err error
+	if r.Secret, err = LoadPairSecret(a.PairSecret); err != nil {
+		return nil, err
+	}
+	if r.Peer, err = LoadToken(a.PeerToken); err != nil {
+		return nil, err
+	}
+	r.Collector, err = LoadToken(a.CollectorToken)
+	return r, err
+}
+
+// Tasks derives the tasks of a signed round. A round that does not bear all three signatures of the pinned keys, or that contradicts itself, is refused.
+func (r *Runner) Tasks(text []byte) ([]*aggregator.Task, error) {
+	signed, err := round.ParseSigned(text)
+	if err != nil {
+		return nil, err
+	}
+	if err := signed.Verify(r.Trust); err != nil {
+		return nil, err
+	}
+	if problems := signed.Document.Check(); len(problems) > 0 {
+		return nil, fmt.Errorf("round %s contradicts itself: %s", signed.Document.ID, strings.Join(problems, "; "))
+	}
+	collector, err := round.ParseHPKE(signed.Document.Collector)
+	if err != nil {
+		return nil, err
+	}
+	derived, err := signed.Document.Tasks()
+	if err != nil {
+		return nil, err
+	}
+	tasks := make([]*aggregator.Task, len(derived))
+	for i, t := range derived {
+		key, err := r.Secret.VerifyKey(t.ID)
+		if err != nil {
+			return nil, err
+		}
+		tasks[i] = &aggregator.Task{
+			Task: t, VerifyKeys: map[uint8]aggregator.VerifyKey{0: key}, Collector: collector,
+			PeerToken: r.Peer, CollectorToken: r.Collector,
+		}
+	}
+	return tasks, nil
+}
+
+// RoundFiles lists the files of rounds in a directory, by name. Names that begin with a dot are being written and left out.
+func RoundFiles(dir string) ([]string, error) {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return nil, fmt.Errorf("listing the rounds: %w", err)
+	}
+	var files []string
+	for _, e := range entries {
+		if name := e.Name(); !e.IsDir() && filepath.Ext(name) == ".json" && !strings.HasPrefix(name, ".") {
+			files = append(files, filepath.Join(dir, name))
+		}
+	}
+	slices.Sort(files)
+	return files, nil
+}
+
+// ReadRound reads the file of a signed round, and when it was last modified.
+func ReadRound(path string) (text []byte, modified time.Time, err error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, time.Time{}, fmt.Errorf("reading a round: %w", err)
+	}
+	if text, err = readFile(path); err != nil {
+		return nil, info.ModTime(), fmt.Errorf("reading a round: %w", err)
+	}
+	return text, info.ModTime(), nil
+}

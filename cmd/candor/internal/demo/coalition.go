@@ -1,0 +1,294 @@
+package demo
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"fmt"
+	"net"
+	"os"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+
+	"candor/client/figures"
+	"candor/cmd/candor/internal/config"
+	"candor/crypto/seal"
+	"candor/crypto/sign"
+	"candor/schema/dap"
+	"candor/schema/round"
+)
+
+const (
+	instrument = "provider-reports"
+	partName   = "counts"
+	// valueCap is the greatest count a member contributes to a cell. It is so wide that it caps nothing: the figures are public.
+	valueCap = 1 << 40
+)
+
+// A coalition is everything that exists before the first member submits. What each party would hold on its own machine lies in a
+// directory of its own; only the demo sees all of them.
+type coalition struct {
+	document *round.Document
+	task     *round.Task
+	noise    round.Noise
+
+	collectorKey   *seal.PrivateKey
+	collectorHPKE  dap.HpkeConfig
+	collectorToken string
+	members        []member
+}
+
+// A member is one organisation of the figures file with its key.
+type member struct {
+	id     string
+	key    *sign.PrivateKey
+	source figures.Organisation
+}
+
+// An operator is one aggregator's side of the setup.
+type operator struct {
+	role     string // "leader" or "helper"
+	address  string // of the public listener
+	private  string // of the listener for health and metrics
+	identity *sign.PrivateKey
+	hpke     dap.HpkeConfig
+}
+
+func (o operator) endpoint() string { return "http://" + o.address + "/" }
+
+// setUp plays what the parties do before a round: keys, the pairing of the operators, the roster, the round document and its signatures.
+func (d *demo) setUp(context.Context) error {
+	if err := prepareDir(d.Out); err != nil {
+		return err
+	}
+	secretariat, err := d.newIdentity("secretariat")
+	if err != nil {
+		return err
+	}
+	var operators [2]operator
+	for i, role := range []string{"leader", "helper"} {
+		if operators[i], err = d.newOperator(role); err != nil {
+			return err
+		}
+	}
+	// The operators meet: they compare fingerprints and exchange the pair secret and the token of the Leader.
+	trust := fmt.Sprintf("trust:\n  secretariat: %s\n  leader: %s\n  helper: %s\n",
+		secretariat.PublicKey().Fingerprint(), operators[0].identity.PublicKey().Fingerprint(), operators[1].identity.PublicKey().Fingerprint())
+	pair, peer, collectorToken := config.GenerateToken(), config.GenerateToken(), config.GenerateToken()
+	for _, o := range operators {
+		if err := d.configure(o, trust, pair, peer, collectorToken); err != nil {
+			return err
+		}
+	}
+	d.coalition, err = d.newCoalition(operators, secretariat, strings.TrimSpace(string(collectorToken)))
+	return err
+}
+
+// newIdentity makes a party's directory and its signing key.
+func (d *demo) newIdentity(party string) (*sign.PrivateKey, error) {
+	if err := os.MkdirAll(d.dir(party), 0o700); err != nil {
+		return nil, err
+	}
+	key, err := sign.GenerateKey(rand.Reader)
+	if err != nil {
+		return nil, err
+	}
+	return key, config.WriteSecret(d.dir(party, "identity.key"), config.EncodeIdentity(key))
+}
+
+// newOperator makes an operator's keys and chooses its addresses.
+func (d *demo) newOperator(role string) (o operator, err error) {
+	o.role = role
+	if o.identity, err = d.newIdentity(role); err != nil {
+		return o, err
+	}
+	if o.address, err = freeAddress(); err != nil {
+		return o, err
+	}
+	if o.private, err = freeAddress(); err != nil {
+		return o, err
+	}
+	file, hpke, err := config.GenerateHPKE("x-wing", 1)
+	if err != nil {
+		return o, err
+	}
+	o.hpke = hpke
+	return o, config.WriteSecret(d.dir(role, "hpke.key"), file)
+}
+
+// configure writes an operator's configuration and what it was given by others.
+func (d *demo) configure(o operator, trust string, pair, peer, collectorToken []byte) error {
+	if err := os.Mkdir(d.dir(o.role, "rounds"), 0o700); err != nil {
+		return err
+	}
+	yaml := fmt.Sprintf("listen: %s\nprivate_listen: %s\nstore: %s.db\nidentity: identity.key\nhpke:\n  - file: hpke.key\npair_secret: pair.secret\npeer_token: peer.token\nrounds: rounds\npoll_interval: 100ms\n%s",
+		o.address, o.private, o.role, trust)
+	files := map[string][]byte{"pair.secret": pair, "peer.token": peer}
+	if o.role == "leader" {
+		files["collector.token"] = collectorToken
+		yaml += "collector_token: collector.token\n"
+	}
+	files[o.role+".yaml"] = []byte(yaml)
+	for name, text := range files {
+		if err := config.WriteSecret(d.dir(o.role, name), text); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// freeAddress returns a loopback address that nobody listens on now.
+func freeAddress() (string, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	defer l.Close()
+	return l.Addr().String(), nil
+}
+
+func (d *demo) newCoalition(operators [2]operator, secretariat *sign.PrivateKey, collectorToken string) (*coalition, error) {
+	c := &coalition{collectorToken: collectorToken}
+	hpkeFile, hpke, err := config.GenerateHPKE("x-wing", 1)
+	if err != nil {
+		return nil, err
+	}
+	c.collectorHPKE = hpke
+	path := d.dir("secretariat", "collector.key")
+	if err := config.WriteSecret(path, hpkeFile); err != nil {
+		return nil, err
+	}
+	if _, c.collectorKey, err = config.LoadHPKE(path); err != nil {
+		return nil, err
+	}
+	doc, err := d.roundDocument(c, operators, secretariat.PublicKey())
+	if err != nil {
+		return nil, err
+	}
+	if problems := doc.Check(); len(problems) > 0 {
+		return nil, fmt.Errorf("the round document is wrong: %s", problems[0])
+	}
+	if why := doc.Unattainable(); why != "" {
+		d.say("%s", why)
+	}
+	signed, err := round.NewSigned(doc)
+	if err != nil {
+		return nil, err
+	}
+	for _, by := range []struct {
+		who string
+		key *sign.PrivateKey
+	}{{round.BySecretariat, secretariat}, {round.ByLeader, operators[0].identity}, {round.ByHelper, operators[1].identity}} {
+		if err := signed.Sign(by.who, by.key); err != nil {
+			return nil, err
+		}
+	}
+	for _, o := range operators {
+		if err := os.WriteFile(d.dir(o.role, "rounds", doc.ID+".json"), signed.Encode(), 0o644); err != nil {
+			return nil, err
+		}
+	}
+	if err := os.WriteFile(d.dir("secretariat", doc.ID+".json"), signed.Encode(), 0o644); err != nil {
+		return nil, err
+	}
+	tasks, err := doc.Tasks()
+	if err != nil {
+		return nil, err
+	}
+	c.document, c.task = doc, tasks[0]
+	c.noise, err = doc.Parts[0].Privacy.MemberNoise()
+	return c, err
+}
+
+// roundDocument writes the round: the roster from the figures file, one part with a cell for each metric, Laplace noise of ε = 1 for one item.
+func (d *demo) roundDocument(c *coalition, operators [2]operator, secretariat sign.PublicKey) (*round.Document, error) {
+	privacy := round.Privacy{Unit: "item", Population: "items/" + label(d.Figures.Period), Mechanism: "laplace", Place: "member", Epsilon: "1/1", Delta: "0", Delta1: 1}
+	noise, err := privacy.MemberNoise()
+	if err != nil {
+		return nil, err
+	}
+	for i, org := range d.Figures.Organisations {
+		key, err := sign.GenerateKey(rand.Reader)
+		if err != nil {
+			return nil, err
+		}
+		c.members = append(c.members, member{id: "m" + strconv.Itoa(i+1), key: key, source: org})
+	}
+	roster := make([]round.Member, len(c.members))
+	for i, m := range c.members {
+		roster[i] = round.Member{ID: m.id, Name: m.source.Name, Group: m.id, Key: m.key.PublicKey().String()}
+	}
+	cells := make([]round.Cell, len(d.Figures.Metrics))
+	for i, metric := range d.Figures.Metrics {
+		cells[i] = round.Cell{Metric: metric, Code: "total"}
+	}
+	offset := uint64(noise.Offset())
+	measurement := valueCap + 2*offset
+	width := 0
+	for v := measurement; v > 0; v >>= 1 {
+		width++
+	}
+	hpke := func(config dap.HpkeConfig) (text string) {
+		if err == nil {
+			text, err = round.EncodeHPKE(config)
+		}
+		return text
+	}
+	opens := time.Now().UTC().Truncate(time.Second)
+	first, last := period(d.Figures.Period, opens)
+	doc := &round.Document{
+		Format:        round.Format,
+		ID:            "demo-" + label(d.Figures.Period),
+		Period:        round.Period{Label: label(d.Figures.Period), First: first, Last: last},
+		Window:        round.Window{Opens: opens, Closes: opens.Add(d.window())},
+		TimePrecision: 1,
+		Catalogue:     round.Catalogue{ID: "demo", Version: "1", Hash: fmt.Sprintf("%x", sha256.Sum256([]byte(instrument)))},
+		Secretariat:   secretariat.String(),
+		Leader:        round.Aggregator{Operator: "Operator of the Leader (demo)", Endpoint: operators[0].endpoint(), Key: operators[0].identity.PublicKey().String(), HPKE: hpke(operators[0].hpke)},
+		Helper:        round.Aggregator{Operator: "Operator of the Helper (demo)", Endpoint: operators[1].endpoint(), Key: operators[1].identity.PublicKey().String(), HPKE: hpke(operators[1].hpke)},
+		Collector:     hpke(c.collectorHPKE),
+		Roster:        roster,
+		Minimum:       round.Minimum{Groups: round.LeastGroups, CellGroups: round.LeastCellGroups},
+		Parts: []round.Part{{
+			Instrument: instrument, Name: partName, Kind: round.KindCounts, Cells: cells,
+			VDAF: round.VDAF{Type: "Prio3SumVec", Length: uint32(len(cells)), ChunkLength: round.ChunkLength(len(cells) * width), MaxMeasurement: measurement},
+			Cap:  valueCap, Offset: offset, Privacy: privacy,
+		}},
+		Populations: []round.Population{{ID: privacy.Population, Epsilon: "1/1"}},
+		Release: round.Release{Colluders: 2, P: "1/5", FewSD: 3, Signatures: 1, Giants: []round.Giants{}, Waivers: []round.Waiver{},
+			Calibration: true, NextReview: opens.AddDate(1, 0, 0).Format(time.DateOnly)},
+	}
+	return doc, err
+}
+
+// window is how long members can submit: by choice, or so that a slow machine manages.
+func (d *demo) window() time.Duration {
+	if d.Window > 0 {
+		return max(time.Second, d.Window.Round(time.Second))
+	}
+	cells := len(d.Figures.Organisations) * len(d.Figures.Metrics)
+	return 4*time.Second + (time.Duration(len(d.Figures.Organisations))*10*time.Millisecond + time.Duration(cells)*2*time.Millisecond).Round(time.Second)
+}
+
+var unfit = regexp.MustCompile(`[^a-z0-9]+`)
+
+// label makes a period's name fit for identifiers: "2023", "2026q1"; "all" where the figures name none.
+func label(period string) string {
+	s := unfit.ReplaceAllString(strings.ToLower(period), "-")
+	s = strings.Trim(s[:min(len(s), 30)], "-")
+	if s == "" {
+		return "all"
+	}
+	return s
+}
+
+// period returns the days that a label stands for: those of a past year where it is one, else of the last full year.
+func period(label string, now time.Time) (first, last string) {
+	year, err := strconv.Atoi(label)
+	if err != nil || year < 1970 || year >= now.Year() {
+		year = now.Year() - 1
+	}
+	return fmt.Sprintf("%04d-01-01", year), fmt.Sprintf("%04d-12-31", year)
+}

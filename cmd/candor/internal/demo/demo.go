@@ -1,0 +1,105 @@
+// Package demo runs a whole round of a coalition on one machine: two aggregators as processes of their own, every member's
+// client, the Collector, and a release.
+//
+// Floor 7: it wires the same packages and starts the same commands that a real coalition uses; nothing in it is a shortcut around the
+// protocol. What differs from a real round: one process plays all members and the secretariat, everything listens on
+// loopback without TLS, and the submission window lasts seconds.
+package demo
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"time"
+
+	"candor/client/figures"
+)
+
+// Options says what to run.
+type Options struct {
+	Figures *figures.Tidy
+	Source  string           // of the figures, for the page
+	Truth   map[string]int64 // published totals by metric; nil: the sum of the figures is all there is to compare with
+	Out     string           // directory, made if missing; what an earlier demo left in it is replaced
+
+	Executable string        // the candor binary, for the aggregators' processes
+	Window     time.Duration // how long members can submit; zero: long enough for this many
+	Talk       io.Writer     // progress and remarks; nil: none
+	Log        *slog.Logger
+	// Aggregators, if set, is told of both processes once they run: tests kill them.
+	Aggregators func(leader, helper *Process)
+}
+
+// Run runs the round and returns what happened. Processes it started have ended when it returns.
+func Run(ctx context.Context, o Options) (*Summary, error) {
+	if o.Talk == nil {
+		o.Talk = io.Discard
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	d := &demo{Options: o, clock: newStopwatch()}
+	defer d.stop()
+	for _, step := range []struct {
+		name string
+		do   func(context.Context) error
+	}{
+		{"set up the coalition", d.setUp},
+		{"start both aggregators", d.start},
+		{"members submit", d.submit},
+		{"the window closes", d.awaitClose},
+		{"aggregate and collect", d.collect},
+		{"release", d.release},
+	} {
+		d.say("%s", step.name)
+		if err := step.do(ctx); err != nil {
+			return nil, fmt.Errorf("%s: %w", step.name, err)
+		}
+		d.clock.lap(step.name)
+	}
+	return d.summary()
+}
+
+// A demo is one run. Each step fills in what later steps use.
+type demo struct {
+	Options
+	clock *stopwatch
+
+	coalition *coalition
+	leader    *Process
+	helper    *Process
+	sent      submissions
+	results   []partResult
+	released  releaseResult
+}
+
+func (d *demo) dir(parts ...string) string {
+	return filepath.Join(append([]string{d.Out}, parts...)...)
+}
+
+func (d *demo) say(format string, args ...any) { fmt.Fprintf(d.Talk, "  "+format+"\n", args...) }
+
+// ownMark is a file that says a directory is a demo's own, so that only such a directory is ever emptied.
+const ownMark = ".candor-demo"
+
+// prepareDir makes an empty directory of the demo's own.
+func prepareDir(dir string) error {
+	entries, err := os.ReadDir(dir)
+	if err == nil && len(entries) > 0 {
+		if _, err := os.Stat(filepath.Join(dir, ownMark)); err != nil {
+			return fmt.Errorf("directory %s is not empty and is not an earlier demo's: choose another with --out", dir)
+		}
+		for _, e := range entries {
+			if err := os.RemoveAll(filepath.Join(dir, e.Name())); err != nil {
+				return err
+			}
+		}
+	}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(dir, ownMark), []byte("This directory was made by `candor demo` and is emptied by its next run.\n"), 0o644)
+}
