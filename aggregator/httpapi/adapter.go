@@ -138,6 +138,9 @@ func (a *API) adapter(route *Route) http.Handler {
 
 		response, err := a.handle(ctx, route, accepts, r)
 		if err != nil {
+			if ctx.Err() != nil && !errors.Is(err, ctx.Err()) {
+				err = fmt.Errorf("%w (%w)", err, ctx.Err())
+			}
 			a.refuse(x, err)
 			return
 		}

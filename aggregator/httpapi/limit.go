@@ -88,15 +88,12 @@ func (a *API) readBody(x *exchange, limit int64) (body []byte, release func(), e
 	}
 	// MaxBytesReader wants the server's own writer, to close the connection.
 	src := http.MaxBytesReader(x.w, x.r.Body, limit)
-	const first = 4 << 10
-	size := int64(first)
-	for {
-		// One byte more than could be left, so that the end is seen without
-		// growing once more.
-		size = min(size, limit+1)
-		if x.r.ContentLength >= 0 {
-			size = min(size, x.r.ContentLength+1)
-		}
+	// One byte more than can come, so that the end is seen without growing.
+	most := limit + 1
+	if x.r.ContentLength >= 0 {
+		most = x.r.ContentLength + 1
+	}
+	for size := min(64<<10, most); ; {
 		if !a.memory.grow(size) {
 			return nil, release, tooMany("memory", "Too many large requests are being handled.", busy)
 		}
@@ -120,7 +117,9 @@ func (a *API) readBody(x *exchange, limit int64) (body []byte, release func(), e
 				return nil, release, readError(err, limit)
 			}
 		}
-		size *= 2
+		if size *= 4; size > most/2 {
+			size = most
+		}
 	}
 }
 

@@ -40,7 +40,7 @@ func newRefusal(reason string, status int, detail string) error {
 // refuse answers with the problem document of err.
 func (a *API) refuse(x *exchange, err error) {
 	x.err = err
-	problem := problemOf(x.r.Context(), err)
+	problem := problemOf(err)
 	if _, err := problem.MarshalJSON(); err != nil {
 		x.err = errors.Join(x.err, err)
 		problem = *newStatus(http.StatusInternalServerError, "")
@@ -66,11 +66,11 @@ func (a *API) refuse(x *exchange, err error) {
 }
 
 // problemOf returns a copy of what the caller is told about err.
-func problemOf(ctx context.Context, err error) dap.Problem {
+func problemOf(err error) dap.Problem {
 	if p, ok := errors.AsType[*dap.Problem](err); ok && p.Status >= 400 && p.Status <= 599 {
 		return *p
 	}
-	if errors.Is(err, context.DeadlineExceeded) || ctx.Err() != nil {
+	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
 		return *newStatus(http.StatusServiceUnavailable, "The request took too long.")
 	}
 	return *newStatus(http.StatusInternalServerError, "")
