@@ -91,7 +91,7 @@ func (c *Caller) Do(ctx context.Context, req Request) (*Response, error) {
 		repeated = repeated || again.mayHaveActed
 		wait := c.wait(attempt, again.header)
 		c.logger().WarnContext(ctx, "request is repeated", "peer", u.Host, "attempt", attempt, "wait", wait, "err", err)
-		if err := sleep(ctx, wait); err != nil {
+		if err := Sleep(ctx, wait); err != nil {
 			return nil, fmt.Errorf("%s %s: %w", req.Method, req.URL, err)
 		}
 	}

@@ -44,8 +44,8 @@ func (c *Caller) wait(attempt int, h http.Header) time.Duration {
 	return d/2 + rand.N(d/2+1)
 }
 
-// sleep waits for d, or until ctx is done, which is an error.
-func sleep(ctx context.Context, d time.Duration) error {
+// Sleep waits for d, or until ctx is done, which is an error.
+func Sleep(ctx context.Context, d time.Duration) error {
 	t := time.NewTimer(d)
 	defer t.Stop()
 	select {
