@@ -5,4 +5,5 @@ var (
 	FormatCount   = formatCount
 	FormatRounded = formatRounded
 	FormatSD      = formatSD
+	Determined    = determined
 )

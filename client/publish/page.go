@@ -51,6 +51,9 @@ type page struct {
 // CapText is the cap for people.
 func (p page) CapText() string { return formatCount(p.Method.Cap) }
 
+// total is how round documents call the cell of a metric without a breakdown.
+const total = "total"
+
 // A row is a figure in words.
 type row struct {
 	release.Figure
@@ -85,7 +88,7 @@ func (r Release) row(f release.Figure) row {
 	if w.Label == "" {
 		w.Label = spell(f.Metric)
 	}
-	if f.Cell != "" {
+	if f.Cell != "" && f.Cell != total {
 		w.Label += ": " + f.Cell
 	}
 	if r.Method.Members > 0 {
