@@ -42,6 +42,8 @@ func (l *Leader) driveCollection(ctx context.Context, job store.CollectionJob) {
 		return
 	case err != nil:
 		log.ErrorContext(ctx, "collection job step failed", "err", err)
+		// If this fails too, the job is taken up again when its lease ends.
+		_ = l.collectionWaits(ctx, job, aggregator.WaitingInternal, "the last step failed with an error of our own; the log says which", l.cfg.RetryMin)
 		outcome = aggregator.StepFailed
 	default:
 		log.InfoContext(ctx, "collection job step", "outcome", outcome, "waiting", job.Waiting.Code, "attempts", job.Attempts, "elapsed", l.cfg.Now().Sub(start))
@@ -120,7 +122,7 @@ func (l *Leader) readyBatch(ctx context.Context, t *aggregator.Task, job store.C
 		batch, agg, wait, err = l.readyBatchIn(tx, t, job)
 		return err
 	})
-	if wait != nil && wait.code == aggregator.WaitingBatchTooSmall && l.cfg.CollectGiveUp > 0 && l.cfg.Now().Sub(job.Created) >= l.cfg.CollectGiveUp {
+	if wait != nil && wait.code == aggregator.WaitingBatchTooSmall && l.hopeless(t, job) {
 		err = dap.NewProblem(dap.InvalidBatchSize, wait.text)
 	}
 	return batch, agg, wait, err
@@ -143,6 +145,13 @@ func (l *Leader) readyBatchIn(tx store.Tx, t *aggregator.Task, job store.Collect
 		wait = &pause{aggregator.WaitingBatchTooSmall, fmt.Sprintf("the batch has %d reports, its minimum is %d", agg.Count, t.Config.MinBatchSize), l.patience(job)}
 	}
 	return batch, agg, wait, nil
+}
+
+// hopeless says whether to give up on a batch with too few reports: after the time that is configured, or at once when the window of a round
+// has closed, since no report can come any more.
+func (l *Leader) hopeless(t *aggregator.Task, job store.CollectionJob) bool {
+	now := l.cfg.Now()
+	return t.IsRound() && !now.Before(t.AggregatesFrom()) || l.cfg.CollectGiveUp > 0 && now.Sub(job.Created) >= l.cfg.CollectGiveUp
 }
 
 // patience returns how long to wait before looking at a batch again that only new reports can complete: longer the longer it has waited.
