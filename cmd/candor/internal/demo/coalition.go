@@ -52,11 +52,10 @@ type operator struct {
 	role     string // "leader" or "helper"
 	address  string // of the public listener
 	private  string // of the listener for health and metrics
+	endpoint string // URL at which the others reach it
 	identity *sign.PrivateKey
 	hpke     dap.HpkeConfig
 }
-
-func (o operator) endpoint() string { return "http://" + o.address + "/" }
 
 // setUp plays what the parties do before a round: keys, the pairing of the operators, the roster, the round document and its signatures.
 func (d *demo) setUp(context.Context) error {
@@ -109,6 +108,10 @@ func (d *demo) newOperator(role string) (o operator, err error) {
 	}
 	if o.private, err = freeAddress(); err != nil {
 		return o, err
+	}
+	o.endpoint = "http://" + o.address + "/"
+	if d.Hooks.Endpoint != nil {
+		o.endpoint = d.Hooks.Endpoint(role, o.address)
 	}
 	file, hpke, err := config.GenerateHPKE("x-wing", 1)
 	if err != nil {
@@ -246,8 +249,8 @@ func (d *demo) roundDocument(c *coalition, operators [2]operator, secretariat si
 		TimePrecision: 1,
 		Catalogue:     round.Catalogue{ID: "demo", Version: "1", Hash: fmt.Sprintf("%x", sha256.Sum256([]byte(instrument)))},
 		Secretariat:   secretariat.String(),
-		Leader:        round.Aggregator{Operator: "Operator of the Leader (demo)", Endpoint: operators[0].endpoint(), Key: operators[0].identity.PublicKey().String(), HPKE: hpke(operators[0].hpke)},
-		Helper:        round.Aggregator{Operator: "Operator of the Helper (demo)", Endpoint: operators[1].endpoint(), Key: operators[1].identity.PublicKey().String(), HPKE: hpke(operators[1].hpke)},
+		Leader:        round.Aggregator{Operator: "Operator of the Leader (demo)", Endpoint: operators[0].endpoint, Key: operators[0].identity.PublicKey().String(), HPKE: hpke(operators[0].hpke)},
+		Helper:        round.Aggregator{Operator: "Operator of the Helper (demo)", Endpoint: operators[1].endpoint, Key: operators[1].identity.PublicKey().String(), HPKE: hpke(operators[1].hpke)},
 		Collector:     hpke(c.collectorHPKE),
 		Roster:        roster,
 		Minimum:       round.Minimum{Groups: round.LeastGroups, CellGroups: round.LeastCellGroups},

@@ -29,8 +29,19 @@ type Options struct {
 	Window     time.Duration // how long members can submit; zero: long enough for this many
 	Talk       io.Writer     // progress and remarks; nil: none
 	Log        *slog.Logger
-	// Aggregators, if set, is told of both processes once they run: tests kill them.
-	Aggregators func(leader, helper *Process)
+	Hooks      Hooks
+}
+
+// Hooks let a test watch and disturb a run; in a demo none is set.
+type Hooks struct {
+	// Endpoint returns the URL at which others reach a server, from its role and the address it listens on: a proxy's, for instance.
+	Endpoint func(role, address string) string
+	// Serving is called when both servers serve.
+	Serving func(leader, helper *Process)
+	// Measured is told what each member submits: its counts with noise and offset. Several goroutines call it.
+	Measured func(organisation string, measurement []uint64)
+	// Step is told the name of each step before it begins.
+	Step func(name string)
 }
 
 // Run runs the round and returns what happened. Processes it started have ended when it returns.
@@ -55,6 +66,9 @@ func Run(ctx context.Context, o Options) (*Summary, error) {
 		{"release", d.release},
 	} {
 		d.say("%s", step.name)
+		if d.Hooks.Step != nil {
+			d.Hooks.Step(step.name)
+		}
 		if err := step.do(ctx); err != nil {
 			return nil, fmt.Errorf("%s: %w", step.name, err)
 		}

@@ -41,8 +41,8 @@ func (d *demo) start(ctx context.Context) error {
 			return err
 		}
 	}
-	if d.Aggregators != nil {
-		d.Aggregators(d.leader, d.helper)
+	if d.Hooks.Serving != nil {
+		d.Hooks.Serving(d.leader, d.helper)
 	}
 	return nil
 }
@@ -120,6 +120,9 @@ func (d *demo) submitOne(ctx context.Context, cl *client.Client, m member) (dap.
 	measurement := make([]uint64, len(noised))
 	for i, v := range noised {
 		measurement[i] = uint64(v + d.coalition.noise.Offset())
+	}
+	if d.Hooks.Measured != nil {
+		d.Hooks.Measured(m.source.Name, measurement)
 	}
 	_, err = cl.Submit(ctx, measurement, nil, nil)
 	if code, ok := errors.AsType[dap.ReportError](err); ok && !errors.Is(err, client.ErrPinnedOutdated) {
