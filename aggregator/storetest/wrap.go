@@ -1,4 +1,3 @@
-// Package storetest is the contract of aggregator/store as tests, and the faults and checks that tests of the roles use. It is imported by tests only.
 package storetest
 
 import (
