@@ -18,12 +18,13 @@ const (
 	WaitingBatchMismatch     = "batch_mismatch"     // the Aggregators hold different reports of the batch
 	WaitingOverlap           = "overlapping_job"    // another collection job of the same reports runs
 	WaitingKeyMissing        = "key_missing"        // a key that reports need is no longer there
+	WaitingInternal          = "internal_error"     // our own fault
 	WaitingTaskUnknown       = "task_unknown"       // the store has a job of a task that is not configured
 )
 
 // WaitingCodes lists all codes, for metrics.
 var WaitingCodes = []string{WaitingHelperUnavailable, WaitingHelperRefused, WaitingHelperDeferred, WaitingWindowOpen, WaitingReports,
-	WaitingBatchTooSmall, WaitingBatchMismatch, WaitingOverlap, WaitingKeyMissing, WaitingTaskUnknown}
+	WaitingBatchTooSmall, WaitingBatchMismatch, WaitingOverlap, WaitingKeyMissing, WaitingInternal, WaitingTaskUnknown}
 
 // Waits returns the Waiting with a new reason; while the code stays, so does the time since when.
 func Waits(old store.Waiting, code, text string, now time.Time) store.Waiting {

@@ -111,19 +111,17 @@ func (h *Helper) work(ctx context.Context, job store.HelperJob) {
 	}
 }
 
-// Tick does what Run would do now, in the calling goroutine, until nothing is left to do at this moment. It is for tests with a clock of their own.
+// Tick does one thing that Run would do now, in the calling goroutine, and returns whether there was any. It is for tests with a clock of their own.
 func (h *Helper) Tick(ctx context.Context) (worked bool, err error) {
-	for {
-		job, ok, err := h.lease(ctx)
-		if err != nil || !ok {
-			if err == nil {
-				err = h.tidy(ctx)
-			}
-			return worked, err
-		}
-		h.work(ctx, job)
-		worked = true
+	job, ok, err := h.lease(ctx)
+	if err != nil {
+		return false, err
 	}
+	if !ok {
+		return false, h.tidy(ctx)
+	}
+	h.work(ctx, job)
+	return true, nil
 }
 
 func (h *Helper) maintain(ctx context.Context) {

@@ -45,6 +45,7 @@ func (l *Leader) driveAggregation(ctx context.Context, job store.AggregationJob)
 		return // the lease ends by itself
 	case err != nil:
 		log.ErrorContext(ctx, "aggregation job step failed", "err", err)
+		l.waitAggregation(ctx, job, aggregator.WaitingInternal, "the last step failed with an error of our own; the log says which", l.cfg.RetryMin)
 		outcome = aggregator.StepFailed
 	default:
 		log.InfoContext(ctx, "aggregation job step", "outcome", outcome, "reports", len(job.Reports), "attempts", job.Attempts, "elapsed", l.cfg.Now().Sub(start))
@@ -94,7 +95,16 @@ func (l *Leader) stepAggregation(ctx context.Context, t *aggregator.Task, job *s
 	if err != nil {
 		return aggregator.StepAbandoned, l.abandon(ctx, t, *job, a.Location, fmt.Errorf("the Helper's response does not fit the job: %w", err), l.cfg.RetryMin)
 	}
-	return aggregator.StepFinished, l.commit(ctx, t, *job, states, resps)
+	if a.Location == "" {
+		a.Location = job.Location
+	}
+	offered, err := l.commit(ctx, t, *job, states, resps)
+	if err == nil && offered {
+		// The same reports may make the same bytes again, and the Helper would answer them as it did now, for ever: it must forget this job. If that does
+		// not work, the next round of refusals will bring us here again.
+		l.deleteAtHelper(ctx, t, *job, a.Location)
+	}
+	return aggregator.StepFinished, err
 }
 
 // maxAnswer bounds the response to a job of n reports: Prio3's messages are a few dozen bytes.
@@ -152,11 +162,12 @@ func matchResponse(ids []dap.ReportID, resps dap.AggregationJobResp) error {
 	return nil
 }
 
-// commit ends a job with the Helper's answers: what verifies goes into its bucket, the rest is rejected (DAP, Batch Buckets). It is one transaction.
-func (l *Leader) commit(ctx context.Context, t *aggregator.Task, job store.AggregationJob, v *verification, resps dap.AggregationJobResp) error {
+// commit ends a job with the Helper's answers: what verifies goes into its bucket, the rest is rejected (DAP, Batch Buckets). It is one transaction. offered says
+// whether some reports were neither: they came too early and will be offered again.
+func (l *Leader) commit(ctx context.Context, t *aggregator.Task, job store.AggregationJob, v *verification, resps dap.AggregationJobResp) (offered bool, err error) {
 	shares := make([]aggregator.OutputShare, len(resps))
 	codes := make([]dap.ReportError, len(resps))
-	err := l.cfg.CPU.Each(ctx, len(resps), verifyGrain, func(lo, hi int) {
+	err = l.cfg.CPU.Each(ctx, len(resps), verifyGrain, func(lo, hi int) {
 		t.WithVerifier(prio3.Leader, job.Request[0], func(w *prio3.Verifier) {
 			for i := lo; i < hi; i++ {
 				shares[i] = aggregator.OutputShare{ID: resps[i].ReportID, Time: v.times[i]}
@@ -174,30 +185,27 @@ func (l *Leader) commit(ctx context.Context, t *aggregator.Task, job store.Aggre
 		})
 	})
 	if err != nil {
-		return err
+		return false, err
 	}
 	now := l.cfg.Now()
 	outcomes := make([]store.Outcome, len(resps))
-	var aggregated int
-	var rejected map[dap.ReportError]int
-	tally := func() {
-		aggregated, rejected = 0, make(map[dap.ReportError]int)
-		for i, s := range shares {
-			if codes[i] == 0 {
-				outcomes[i] = store.Outcome{ID: s.ID, State: store.ReportAggregated}
-				aggregated++
-				continue
-			}
-			outcomes[i] = l.outcome(t, s.ID, s.Time, codes[i], now)
-			if outcomes[i].State == store.ReportRejected {
-				rejected[codes[i]]++
-			}
+	aggregated, rejected := 0, make(map[dap.ReportError]int)
+	for i, s := range shares {
+		if codes[i] == 0 {
+			outcomes[i] = store.Outcome{ID: s.ID, State: store.ReportAggregated}
+			aggregated++
+			continue
+		}
+		outcomes[i] = l.outcome(t, s.ID, s.Time, codes[i], now)
+		if outcomes[i].State == store.ReportRejected {
+			rejected[codes[i]]++
+		} else {
+			offered = true
 		}
 	}
-	tally()
 	deltas, err := t.Sum(shares, job.Batch, nil)
 	if err != nil {
-		return err
+		return false, err
 	}
 	var refused []store.BucketID
 	err = l.cfg.Store.Update(ctx, "finish_aggregation_job", func(tx store.Tx) error {
@@ -229,10 +237,10 @@ func (l *Leader) commit(ctx context.Context, t *aggregator.Task, job store.Aggre
 			"task_id", t.ID.String(), "aggregation_job_id", job.ID.String(), "reports", len(job.Reports))
 	}
 	if err != nil {
-		return fmt.Errorf("committing an aggregation job: %w", err)
+		return false, fmt.Errorf("committing an aggregation job: %w", err)
 	}
 	l.metrics.Aggregated(t.ID, aggregated, rejected)
-	return nil
+	return offered, nil
 }
 
 var errCollectedMeanwhile = errors.New("a bucket of the job was collected")
@@ -311,20 +319,24 @@ func (l *Leader) abandon(ctx context.Context, t *aggregator.Task, job store.Aggr
 	if err != nil {
 		return fmt.Errorf("abandoning an aggregation job: %w", err)
 	}
-	log := l.cfg.Logger.With("task_id", t.ID.String(), "aggregation_job_id", job.ID.String(), "reports", len(job.Reports))
-	log.WarnContext(ctx, "aggregation job abandoned", "err", cause)
+	l.cfg.Logger.WarnContext(ctx, "aggregation job abandoned", "task_id", t.ID.String(), "aggregation_job_id", job.ID.String(), "reports", len(job.Reports), "err", cause)
 	if location == "" {
 		location = job.Location
 	}
+	l.deleteAtHelper(ctx, t, job, location)
+	return nil
+}
+
+// deleteAtHelper asks the Helper to forget a job. It is no harm if that does not work.
+func (l *Leader) deleteAtHelper(ctx context.Context, t *aggregator.Task, job store.AggregationJob, location string) {
 	if location == "" {
-		return nil // the Helper made no resource, as far as we know
+		return // the Helper made no resource, as far as we know
 	}
 	if u, err := url.Parse(location); err == nil {
 		u.RawQuery = "" // the step names a representation, not the job
 		location = u.String()
 	}
 	if _, err := l.peer.do(ctx, t, http.MethodDelete, location, "", nil, "", maxProblem); err != nil {
-		log.InfoContext(ctx, "deleting an abandoned job at the Helper did not work", "err", err)
+		l.cfg.Logger.InfoContext(ctx, "deleting a job at the Helper did not work", "task_id", t.ID.String(), "aggregation_job_id", job.ID.String(), "err", err)
 	}
-	return nil
 }

@@ -103,20 +103,17 @@ func (l *Leader) leased(ctx context.Context, step func(context.Context)) {
 	step(ctx)
 }
 
-// Tick does what Run would do now, in the calling goroutine and in a fixed order, until nothing is left to do at this moment. It returns whether
-// there was anything. It is for tests with a clock of their own; it must not run beside Run.
+// Tick does one thing that Run would do now, in the calling goroutine, and returns whether there was any. It is for tests with a clock of their own.
 func (l *Leader) Tick(ctx context.Context) (worked bool, err error) {
-	for {
-		step, err := l.next(ctx)
-		if err != nil || step == nil {
-			if err == nil {
-				err = l.tidy(ctx)
-			}
-			return worked, err
-		}
-		step()
-		worked = true
+	step, err := l.next(ctx)
+	if err != nil {
+		return false, err
 	}
+	if step == nil {
+		return false, l.tidy(ctx)
+	}
+	step()
+	return true, nil
 }
 
 // maintain erases and measures from time to time.
