@@ -1,0 +1,4 @@
+package demo
+
+// TakeOffsets is takeOffsets.
+var TakeOffsets = takeOffsets

@@ -1,0 +1,120 @@
+package demo_test
+
+import (
+	"bytes"
+	"math/big"
+	"os"
+	"testing"
+
+	"candor/client/figures"
+	"candor/cmd/candor/internal/demo"
+	"candor/crypto/dp"
+	"candor/crypto/prio3"
+	"candor/schema/round"
+)
+
+// The published lists: how many organisations and the total that each states.
+var published = map[string]struct {
+	organisations int
+	total         int64
+	halfWidth     int64 // of the 95 % interval at ε = 1, from the exact law of the sum
+}{
+	"2019": {148, 16836694, 34}, "2020": {168, 21447786, 37}, "2021": {230, 29157083, 43}, "2022": {236, 31802525, 43}, "2023": {247, 35944826, 44},
+}
+
+func realFigures(t *testing.T, period string) *figures.Tidy {
+	t.Helper()
+	text, err := os.ReadFile("../cli/demo_reports.csv")
+	if err != nil {
+		t.Fatal(err)
+	}
+	table, err := figures.ReadTidy(bytes.NewReader(text), figures.TidyOptions{Period: period})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return table
+}
+
+func TestBuiltInFiguresAreThePublishedOnes(t *testing.T) {
+	for period, want := range published {
+		table := realFigures(t, period)
+		if n, total := len(table.Organisations), table.Totals()["cybertipline_reports"]; n != want.organisations || total != want.total {
+			t.Errorf("%s: %d organisations with a total of %d, published are %d and %d", period, n, total, want.organisations, want.total)
+		}
+		if got := laplace(t).SumHalfWidth(want.organisations, 0.95); got != want.halfWidth {
+			t.Errorf("%s: half-width %d, want %d", period, got, want.halfWidth)
+		}
+	}
+}
+
+func laplace(t *testing.T) dp.Laplace {
+	t.Helper()
+	noise, err := round.Privacy{Mechanism: "laplace", Place: "member", Epsilon: "1/1", Delta1: 1}.MemberNoise()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return noise.(dp.Laplace)
+}
+
+// 40 rounds of all members of 2023 through noise, offset, encoding, both halves of the sum, decoding and the interval: between 34 and 40 intervals contain the published total. The
+// intervals cover with probability 0.953, so a good build misses that with probability 0.002; the test fails if it does so twice in a row, once in 200,000 runs.
+func TestIntervalsContainThePublishedTotal(t *testing.T) {
+	table := realFigures(t, "2023")
+	noise := laplace(t)
+	offset := noise.Offset()
+	half := noise.SumHalfWidth(len(table.Organisations), 0.95)
+	vdaf, err := prio3.New(prio3.Config{Algorithm: prio3.SumVec, Length: 1, MaxMeasurement: uint64(1<<40 + 2*offset), ChunkLength: round.ChunkLength(41)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	truth := published["2023"].total
+	contained := func(rounds int) (n int) {
+		for range rounds {
+			sum := new(big.Int)
+			for _, org := range table.Organisations {
+				noised, err := noise.AddVector(org.Values)
+				if err != nil {
+					t.Fatal(err)
+				}
+				sum.Add(sum, big.NewInt(noised[0]+offset))
+			}
+			totals, err := demo.TakeOffsets(throughShares(t, vdaf, sum), uint64(len(table.Organisations)), offset)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if totals[0]-half <= truth && truth <= totals[0]+half {
+				n++
+			}
+		}
+		return n
+	}
+	if first := contained(40); first < 34 {
+		if second := contained(40); second < 34 {
+			t.Errorf("of 40 intervals only %d, then %d contain the published total", first, second)
+		}
+	}
+	t.Run("without the offset none does", func(t *testing.T) {
+		noise := laplace(t)
+		if total, _ := demo.TakeOffsets([]*big.Int{big.NewInt(truth)}, 247, noise.Offset()); total[0]+half >= truth {
+			t.Error("a sum from which offsets are missing decodes to the truth all the same")
+		}
+	})
+}
+
+// throughShares splits a sum as two aggregate shares and joins them again as the Collector does.
+func throughShares(t *testing.T, vdaf *prio3.VDAF, sum *big.Int) []*big.Int {
+	t.Helper()
+	little := func(x *big.Int) []byte {
+		b := new(big.Int).Mod(x, field128).FillBytes(make([]byte, 16))
+		for i := range 8 {
+			b[i], b[15-i] = b[15-i], b[i]
+		}
+		return b
+	}
+	mask := new(big.Int).Lsh(big.NewInt(0x1234567890abcdef), 60)
+	sums, err := vdaf.Unshard([][]byte{little(mask), little(new(big.Int).Sub(sum, mask))}, 247)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return sums
+}
