@@ -33,7 +33,7 @@ func (histogram) encode(dst []byte, m []uint64) error {
 }
 
 func (c histogram) outputs(out, calls []field.Elem128, meas []byte, invShares field.Elem128) {
-	out[0] = total(c, calls)
+	out[0] = total(c.F128, calls)
 	out[1] = c.Sub(c.Sum(meas), invShares)
 }
 

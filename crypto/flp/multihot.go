@@ -37,7 +37,7 @@ func (c multihot) encode(dst []byte, m []uint64) error {
 }
 
 func (c multihot) outputs(out, calls []field.Elem128, meas []byte, _ field.Elem128) {
-	out[0] = total(c, calls)
+	out[0] = total(c.F128, calls)
 	var weight [16]byte
 	n := c.length * c.Size()
 	c.Weigh(weight[:], meas[n:], c.bound.bits, c.bound.last)

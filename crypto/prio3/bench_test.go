@@ -44,7 +44,7 @@ func typical(c prio3.Config) []uint64 {
 	}
 	m := make([]uint64, c.Length)
 	for i := range c.MaxWeight {
-		m[i*7] = 1
+		m[i*7%uint64(c.Length)] = 1
 	}
 	return m
 }

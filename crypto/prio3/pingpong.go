@@ -78,6 +78,7 @@ func (w *Verifier) LeaderInit(reports []Report) []LeaderResult {
 
 // LeaderContinued takes the Leader's last step with the Helper's answer, and returns its output share.
 func (w *Verifier) LeaderContinued(st *LeaderState, inbound []byte) ([]byte, error) {
+	w.mustBe(Leader)
 	message, err := parseMessage(messageFinish, w.MessageSize(), inbound)
 	if err != nil {
 		return nil, err
