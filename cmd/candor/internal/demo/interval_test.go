@@ -57,7 +57,7 @@ func laplace(t *testing.T) dp.Laplace {
 }
 
 // 40 rounds of all members of 2023 through noise, offset, encoding, both halves of the sum, decoding and the interval: between 34 and 40 intervals contain the published total. The
-// intervals cover with probability 0.953, so a good build misses that with probability 0.002; the test fails if it does so twice in a row, once in 200,000 runs.
+// intervals cover with probability 0.9505, so a good build misses that with probability 0.0032; the test fails if it does so twice in a row, once in 100,000 runs.
 func TestIntervalsContainThePublishedTotal(t *testing.T) {
 	table := realFigures(t, "2023")
 	noise := laplace(t)
