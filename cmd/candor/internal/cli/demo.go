@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -101,7 +102,7 @@ func (o *demoOptions) read(options *demo.Options) error {
 	for _, note := range table.Notes {
 		fmt.Fprintf(options.Talk, "  note: %s\n", note)
 	}
-	options.Figures, options.Source = table, name
+	options.Figures, options.Source = table, filepath.Base(name)
 	options.Truth = table.Totals()
 	if o.figures == "" {
 		options.Source = demoSource
