@@ -1,0 +1,99 @@
+package round_test
+
+import (
+	"math/big"
+	"strings"
+	"testing"
+
+	"candor/schema/metric"
+	"candor/schema/round"
+	"candor/schema/round/roundtest"
+)
+
+// planOf plans a round of the standard catalogue with a test coalition's parties.
+func planOf(c *roundtest.Coalition, instruments ...string) round.Plan {
+	d := c.Document
+	return round.Plan{
+		ID: "plan-2026q1", Period: d.Period, Window: d.Window, Precision: 60, Catalogue: metric.Standard(), Instruments: instruments,
+		Secretariat: d.Secretariat, Leader: d.Leader, Helper: d.Helper, Collector: d.Collector, Roster: d.Roster, Minimum: d.Minimum, Release: d.Release,
+	}
+}
+
+func allInstruments() (ids []string) {
+	for _, in := range metric.Standard().Instruments {
+		ids = append(ids, in.ID)
+	}
+	return ids
+}
+
+func TestPlanOfEveryInstrumentPassesTheCheck(t *testing.T) {
+	plan := planOf(roundtest.New(t, 40, 1), allInstruments()...)
+	d, err := plan.Document()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, problem := range d.Check() {
+		t.Error(problem)
+	}
+	if _, err := d.Tasks(); err != nil {
+		t.Error(err)
+	}
+	cells := 0
+	for _, p := range d.Parts {
+		for _, c := range p.Cells {
+			if !strings.Contains(c.Code, ":") {
+				cells++
+			}
+		}
+	}
+	if cells != 590 {
+		t.Errorf("the round has %d cells besides states and magnitudes, the catalogue 590", cells)
+	}
+}
+
+func TestPlanChoosesTheUnit(t *testing.T) {
+	for _, c := range []struct {
+		instrument, unit string
+		delta1           uint64
+	}{
+		{"hash-match", "item", 7}, // 700 events of one account: noise for a whole account would drown the figures
+		{"solicitation", "account", 7},
+	} {
+		plan := planOf(roundtest.New(t, 10, 1), c.instrument)
+		d, err := plan.Document()
+		if err != nil {
+			t.Fatal(err)
+		}
+		p := d.Parts[0].Privacy
+		if p.Unit != c.unit || p.Delta1 != c.delta1 {
+			t.Errorf("%s protects one %s with sensitivity %d, want %s, %d", c.instrument, p.Unit, p.Delta1, c.unit, c.delta1)
+		}
+	}
+}
+
+func TestPlanAddsUpBudgets(t *testing.T) {
+	plan := planOf(roundtest.New(t, 10, 1), "hash-match", "novel-detect")
+	plan.Spent = map[string]*big.Rat{"items/2026Q1": big.NewRat(1, 2)}
+	d, err := plan.Document()
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := map[string]string{}
+	for _, p := range d.Populations {
+		got[p.ID] = p.Epsilon
+	}
+	if got["items/2026Q1"] != "5/2" || got["answers/2026"] != "2" {
+		t.Errorf("populations are %v, want items/2026Q1: 5/2 and answers/2026: 2", got)
+	}
+}
+
+func TestPlanListsItsMistakes(t *testing.T) {
+	plan := planOf(roundtest.New(t, 10, 1), "no-such", "hash-match", "neither")
+	plan.Caps = map[string]int64{"hash-match.nothing": 5}
+	_, err := plan.Document()
+	for _, want := range []string{`"no-such"`, `"neither"`, `"nothing"`} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("the error is %v, without %s", err, want)
+		}
+	}
+}
