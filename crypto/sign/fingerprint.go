@@ -20,10 +20,15 @@ const (
 	fingerprintGroup  = 5 // characters of 5 bits
 )
 
-// Fingerprint returns the fingerprint of p: the first 125 bits of the SHA-256
-// of a statement, labelled "fingerprint", whose only part is the key.
-func (p PublicKey) Fingerprint() Fingerprint {
-	digest := sha256.Sum256(statement("fingerprint", [][]byte{p[:]}))
+// Fingerprint returns the fingerprint of p: that of a statement, labelled
+// "fingerprint", whose only part is the key.
+func (p PublicKey) Fingerprint() Fingerprint { return FingerprintOf("fingerprint", p[:]) }
+
+// FingerprintOf returns the first 125 bits of the SHA-256 of a statement, in the
+// form in which people compare. Who could choose the parts of two statements
+// needs about 2^62 tries for one fingerprint.
+func FingerprintOf(label string, parts ...[]byte) Fingerprint {
+	digest := sha256.Sum256(statement(label, parts))
 	var text strings.Builder
 	for i := range fingerprintGroups * fingerprintGroup {
 		if i > 0 && i%fingerprintGroup == 0 {

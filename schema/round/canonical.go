@@ -140,3 +140,15 @@ func canonicalString(out *bytes.Buffer, s string) {
 	}
 	out.WriteByte('"')
 }
+
+// strictJSON reads JSON with all members known.
+func strictJSON(text []byte, v any) error {
+	dec := json.NewDecoder(bytes.NewReader(text))
+	dec.DisallowUnknownFields()
+	return dec.Decode(v)
+}
+
+// trimLine removes one line end.
+func trimLine(line []byte) []byte {
+	return bytes.TrimSuffix(bytes.TrimSuffix(line, []byte("\n")), []byte("\r"))
+}

@@ -175,10 +175,8 @@ func (d *Document) Hash() ([32]byte, error) {
 // ParseDocument reads a document. Only canonical bytes are accepted, with all members known, so that each document has one text and
 // one hash. It checks the form, not the sense: see Check.
 func ParseDocument(text []byte) (*Document, error) {
-	dec := json.NewDecoder(bytes.NewReader(text))
-	dec.DisallowUnknownFields()
 	var d Document
-	if err := dec.Decode(&d); err != nil {
+	if err := strictJSON(text, &d); err != nil {
 		return nil, fmt.Errorf("reading the round document: %w", err)
 	}
 	if d.Format != Format {

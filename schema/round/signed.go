@@ -138,10 +138,8 @@ func ParseSigned(text []byte) (*Signed, error) {
 	if again, err := Canonicalize(text); err != nil || !bytes.Equal(text, again) {
 		return nil, errors.New("reading a signed round: it is not canonical JSON (RFC 8785); do not edit or reformat the file")
 	}
-	dec := json.NewDecoder(bytes.NewReader(text))
-	dec.DisallowUnknownFields()
 	var f signedFile
-	if err := dec.Decode(&f); err != nil {
+	if err := strictJSON(text, &f); err != nil {
 		return nil, fmt.Errorf("reading a signed round: %w", err)
 	}
 	if f.Signatures == nil {
