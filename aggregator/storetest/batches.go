@@ -179,11 +179,13 @@ var batchTests = []contractTest{
 		if collected(task2, interval(10, 5)) || collected(task2, leaderBatch(1)) {
 			f.Error("collected in another task")
 		}
+		mark(interval(25, 3)) // adjoins
+		f.update(func(tx store.Tx) error { return tx.EraseBatch(task1, interval(21, 6)) })
 		mark(interval(13, 9)) // joins both
 		mark(interval(13, 9))
 		mark(leaderBatch(1))
 		for start := uint64(0); start < 40; start++ {
-			if got, want := collected(task1, interval(start, 1)), start >= 10 && start < 25; got != want {
+			if got, want := collected(task1, interval(start, 1)), start >= 10 && start < 28; got != want {
 				f.Errorf("bucket %d collected: %v, want %v", start, got, want)
 			}
 		}

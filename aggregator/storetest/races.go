@@ -395,6 +395,41 @@ var raceTests = []contractTest{
 			}
 		}
 	}},
+	{name: "contexts that end at any moment", once: true, run: func(f *fixture) {
+		const workers = 8
+		rounds := size(60, 20)
+		var mu sync.Mutex
+		stored := 0
+		f.parallel(workers, func(worker int) error {
+			r := rand.New(rand.NewPCG(uint64(worker), 2))
+			for i := range rounds {
+				ctx, cancel := context.WithTimeout(context.Background(), time.Duration(r.IntN(300))*time.Microsecond)
+				running := true
+				err := f.s.Update(ctx, "test", func(tx store.Tx) error {
+					if !running {
+						return errors.New("the function runs after Update returned")
+					}
+					return tx.AddReport(task1, report(worker*rounds+i))
+				})
+				running = false // the race detector sees a function that still runs
+				cancel()
+				switch {
+				case err == nil:
+					mu.Lock()
+					stored++
+					mu.Unlock()
+				case !errors.Is(err, context.DeadlineExceeded):
+					return err
+				}
+			}
+			return nil
+		})
+		f.addReports(task2, 0, 1) // the store goes on
+		// A context may end when the commit can no longer be stopped.
+		if got := len(f.unassigned(task1, t0, workers*rounds)); got < stored {
+			f.Errorf("%d reports are stored, but %d Updates succeeded", got, stored)
+		}
+	}},
 	{name: "faults before and after the commit", run: func(f *fixture) {
 		s := NewFaulty(f.s, 1, 0.5)
 		defer func() {

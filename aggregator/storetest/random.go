@@ -293,11 +293,11 @@ func (r *randomTest) op() op {
 		},
 		func() op {
 			b := r.batch()
-			if b.ID == nil {
-				b.Interval.Duration = min(b.Interval.Duration, 1)
-			}
 			if r.rand.IntN(2) == 0 {
 				return op{"erase", func(tx store.Tx) (any, error) { return do(tx.EraseBatch(task, b)) }}
+			}
+			if b.ID == nil {
+				b.Interval.Duration = min(b.Interval.Duration, 1) // lest all is collected soon
 			}
 			return op{"mark collected", func(tx store.Tx) (any, error) { return do(tx.MarkCollected(task, b)) }}
 		},
