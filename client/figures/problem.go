@@ -10,30 +10,43 @@ const maxProblems = 1000
 
 // A Problem is one thing wrong in a file.
 type Problem struct {
-	File string // as the caller named it; may be empty
-	// Line and Column count from 1; Column counts characters. Zero means that the problem
+	File string `json:"file,omitempty"` // as the caller named it; may be empty
+	// Sheet and Cell are where the problem is in a workbook, as in C17. Cell may be empty.
+	Sheet string `json:"sheet,omitempty"`
+	Cell  string `json:"cell,omitempty"`
+	// Line and Column count from 1 in a text file; Column counts characters. Zero means that the problem
 	// belongs to the whole line, or the whole file.
-	Line, Column int
-	Text         string // what is wrong and what to do, without position, one line
+	Line   int    `json:"line,omitempty"`
+	Column int    `json:"column,omitempty"`
+	Text   string `json:"text"`           // what is wrong and what to do, without position, one line
+	Rule   string `json:"rule,omitempty"` // the broken rule of the catalogue in plain words
 }
 
-// String returns `file:line:column: text`, leaving out what is unknown.
+// String returns `file:line:column: text` or `file:sheet!cell: text`, leaving out what is unknown.
 func (p Problem) String() string {
+	if where := p.Where(); where != "" {
+		return where + " " + p.Text
+	}
+	return p.Text
+}
+
+// Where returns the position alone, with a colon at its end.
+func (p Problem) Where() string {
 	var b strings.Builder
 	if p.File != "" {
 		b.WriteString(p.File)
 		b.WriteByte(':')
 	}
-	if p.Line > 0 {
+	switch {
+	case p.Sheet != "" && p.Cell != "":
+		fmt.Fprintf(&b, "%s!%s:", p.Sheet, p.Cell)
+	case p.Sheet != "":
+		fmt.Fprintf(&b, "%s:", p.Sheet)
+	case p.Line > 0 && p.Column > 0:
+		fmt.Fprintf(&b, "%d:%d:", p.Line, p.Column)
+	case p.Line > 0:
 		fmt.Fprintf(&b, "%d:", p.Line)
-		if p.Column > 0 {
-			fmt.Fprintf(&b, "%d:", p.Column)
-		}
 	}
-	if b.Len() > 0 {
-		b.WriteByte(' ')
-	}
-	b.WriteString(p.Text)
 	return b.String()
 }
 
@@ -49,6 +62,12 @@ func (ps Problems) Error() string {
 	return strings.Join(lines, "\n")
 }
 
+// A place is where something stands in a file: a line and column, or a sheet and cell.
+type place struct {
+	sheet, cell  string
+	line, column int
+}
+
 // A problemList collects problems of one file up to maxProblems.
 type problemList struct {
 	file    string
@@ -57,11 +76,23 @@ type problemList struct {
 }
 
 func (l *problemList) add(line, column int, format string, args ...any) {
+	l.at(place{line: line, column: column}, format, args...)
+}
+
+func (l *problemList) at(p place, format string, args ...any) {
 	if len(l.list) >= maxProblems {
 		l.dropped++
 		return
 	}
-	l.list = append(l.list, Problem{File: l.file, Line: line, Column: column, Text: fmt.Sprintf(format, args...)})
+	l.list = append(l.list, Problem{File: l.file, Sheet: p.sheet, Cell: p.cell, Line: p.line, Column: p.column, Text: fmt.Sprintf(format, args...)})
+}
+
+// all returns the problems, with a remark if there were more.
+func (l *problemList) all() Problems {
+	if l.dropped > 0 {
+		return append(l.list[:len(l.list):len(l.list)], Problem{File: l.file, Text: fmt.Sprintf("and %d more problems", l.dropped)})
+	}
+	return l.list
 }
 
 // err returns the problems as an error, or nil if there are none.
@@ -69,8 +100,5 @@ func (l *problemList) err() error {
 	if len(l.list) == 0 {
 		return nil
 	}
-	if l.dropped > 0 {
-		return append(l.list[:len(l.list):len(l.list)], Problem{File: l.file, Text: fmt.Sprintf("and %d more problems", l.dropped)})
-	}
-	return l.list
+	return l.all()
 }

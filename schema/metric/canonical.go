@@ -32,8 +32,10 @@ func (c *Catalogue) Canonical() []byte {
 }
 
 // Hash returns SHA-256 over Canonical in hexadecimal: what a round document names.
-func (c *Catalogue) Hash() string {
-	sum := sha256.Sum256(c.Canonical())
+func (c *Catalogue) Hash() string { return c.hash }
+
+func hash(canonical []byte) string {
+	sum := sha256.Sum256(canonical)
 	return hex.EncodeToString(sum[:])
 }
 

@@ -23,7 +23,7 @@ func Standard() *Catalogue {
 	return c
 }
 
-// A Catalogue is one edition of all definitions. It is read-only.
+// A Catalogue is one edition of all definitions, read by Parse. It is read-only.
 type Catalogue struct {
 	Schema        string       `json:"schema"`
 	ID            string       `json:"id"`
@@ -42,6 +42,8 @@ type Catalogue struct {
 	Checks        []Rule       `json:"checks,omitempty"`
 	OutsideChecks []Remark     `json:"outside_checks,omitempty"`
 	LeftOut       []Remark     `json:"left_out,omitempty"`
+
+	hash string
 }
 
 // Conventions are the constants of counting.

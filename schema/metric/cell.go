@@ -16,14 +16,19 @@ type Cell struct {
 	Instrument string
 	Metric     string // id in the instrument
 	Kind       CellKind
-	Code       string // of the metric's list, of the states, or of the magnitude list; "" if the metric has one cell
+	Code       string // of the metric's list, of the states, or of the magnitude list; Total or Yes if the metric has one cell
 }
+
+// Codes of the one cell of a metric without codes.
+const (
+	Total = "total" // of a count
+	Yes   = "yes"   // of a yes-no: 1 means yes
+)
 
 // Path returns the path of the cell's metric.
 func (c Cell) Path() string { return c.Instrument + "." + c.Metric }
 
-// Column returns the name of the cell within its metric, as it stands in releases: the code, "state:CODE",
-// "magnitude:CODE", or "" for the one cell of a metric without codes.
+// Column returns the name of the cell within its metric: the code, "state:CODE" or "magnitude:CODE".
 func (c Cell) Column() string {
 	switch c.Kind {
 	case AvailabilityCell:
@@ -36,10 +41,10 @@ func (c Cell) Column() string {
 
 // String returns instrument.metric[column], or instrument.metric for the one cell of a metric without codes.
 func (c Cell) String() string {
-	if column := c.Column(); column != "" {
-		return c.Path() + "[" + column + "]"
+	if c.Kind == ValueCell && (c.Code == Total || c.Code == Yes) {
+		return c.Path()
 	}
-	return c.Path()
+	return c.Path() + "[" + c.Column() + "]"
 }
 
 // CodeList returns the list of the metric's codes, or nil if it has one cell.
@@ -58,10 +63,13 @@ func (m *Metric) Width() int {
 
 // Cells returns the metric's value cells, in the order of its codes. The caller owns the slice.
 func (m *Metric) Cells() []Cell {
-	if m.codes == nil {
-		return []Cell{{Instrument: m.instrument, Metric: m.ID}}
+	switch {
+	case m.codes != nil:
+		return m.cellsOf(m.codes, ValueCell)
+	case m.Type == YesNo:
+		return []Cell{{Instrument: m.instrument, Metric: m.ID, Code: Yes}}
 	}
-	return m.cellsOf(m.codes, ValueCell)
+	return []Cell{{Instrument: m.instrument, Metric: m.ID, Code: Total}}
 }
 
 // AvailabilityCells returns the cells of the metric's state, in the order of States.
@@ -128,7 +136,7 @@ func (c *Catalogue) Definition(cell Cell) (string, error) {
 			return "", err
 		}
 		return fmt.Sprintf("Magnitude of the total of “%s”: %s", m.Name, text), nil
-	case m.codes == nil && cell.Code == "":
+	case m.codes == nil && cell == m.Cells()[0]:
 		return m.Definition, nil
 	}
 	text, err := code(m.codes)

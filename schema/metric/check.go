@@ -116,7 +116,7 @@ func (ck *checker) codeLists() {
 			ck.at(path+".codes", "list %q has %d codes; a list has at least 2", l.ID, len(l.Codes))
 		}
 		for j := range l.Codes {
-			if code := l.Codes[j].Code; !isCode(code) || code == "total" || code == "state" {
+			if code := l.Codes[j].Code; !isCode(code) || slices.Contains(reserved, code) {
 				ck.at(fmt.Sprintf("%s.codes[%d].code", path, j), "code %q is not lower-case words joined by hyphens, or is a reserved word", code)
 			}
 		}
@@ -294,6 +294,9 @@ func (ck *checker) bandOf(path string, in *Instrument, m *Metric) {
 		ck.at(path, "list %q needs ranges in %s and, last, a code without range", m.codes.ID, ppm)
 	}
 }
+
+// reserved are words that stand for something else where codes stand: in figures files and releases.
+var reserved = []string{Total, Yes, "state", "answer", "choice"}
 
 // ppm is the unit of bands of ratios.
 const ppm = "parts per million"

@@ -18,12 +18,12 @@ func (c *Catalogue) ExportCSV() string {
 		in := &c.Instruments[i]
 		for j := range in.Metrics {
 			m := &in.Metrics[j]
-			for k := range m.Width() {
-				code, definition := "", ""
+			for k, cell := range m.Cells() {
+				definition := ""
 				if m.codes != nil {
-					code, definition = m.codes.Codes[k].Code, m.codes.Codes[k].Definition
+					definition = m.codes.Codes[k].Definition
 				}
-				w.Write([]string{in.ID, m.ID, code, m.Name, m.Definition, definition, string(m.Type), m.Unit, strconv.FormatInt(m.Max, 10),
+				w.Write([]string{in.ID, m.ID, cell.Code, m.Name, m.Definition, definition, string(m.Type), m.Unit, strconv.FormatInt(m.Max, 10),
 					string(m.PrivacyUnit), strconv.FormatInt(m.UnitMax, 10), string(in.Period), in.Basis, string(m.Tier), string(m.Release),
 					m.Magnitude, m.Why, m.Pitfall, strings.Join(m.Frameworks, " ")})
 			}

@@ -22,6 +22,7 @@ func Parse(text []byte) (*Catalogue, error) {
 	if err := r.err(); err != nil {
 		return nil, err
 	}
+	c.hash = hash(c.Canonical())
 	return c, nil
 }
 

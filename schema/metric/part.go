@@ -17,8 +17,7 @@ const (
 // a part; answers, states of availability and magnitudes together make another.
 type Part struct {
 	Instrument string
-	// Name is "answers"; or "counts" if the instrument has one such part, otherwise "counts-1", "counts-2", … in the
-	// order of their first metrics.
+	// Name is "answers"; or "counts", "counts-2", "counts-3", … in the order of their first metrics.
 	Name    string
 	Kind    PartKind
 	Metrics []string // ids, in order; a report says for each of a counts part whether it contributes
@@ -65,7 +64,7 @@ func (in *Instrument) Parts(caps map[string]int64) ([]Part, error) {
 	}
 	for i := range parts {
 		parts[i].Name = "counts"
-		if len(parts) > 1 {
+		if i > 0 {
 			parts[i].Name = fmt.Sprintf("counts-%d", i+1)
 		}
 	}

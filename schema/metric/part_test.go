@@ -29,7 +29,7 @@ func TestPartsOfCollaboration(t *testing.T) {
 		got = append(got, summary{p.Name, p.Kind, p.Cap, p.Noise, p.MaxWeight, len(p.Cells), strings.Join(p.Metrics, " "), p.Cells[0].String()})
 	}
 	want := []summary{
-		{"counts-1", metric.Counts, 8388607, false, 0, 7, "hashes-contributed", "collaboration.hashes-contributed[image]"},
+		{"counts", metric.Counts, 8388607, false, 0, 7, "hashes-contributed", "collaboration.hashes-contributed[image]"},
 		{"counts-2", metric.Counts, 1048575, false, 0, 1, "hashes-withdrawn", "collaboration.hashes-withdrawn"},
 		{"counts-3", metric.Counts, 4194303, true, 0, 4, "signals-sent signals-confirmed signals-wrong accounts-from-signals", "collaboration.signals-sent"},
 		{"counts-4", metric.Counts, 16777215, true, 0, 1, "signals-checked", "collaboration.signals-checked"},
@@ -184,7 +184,7 @@ func TestVectorsCapAndRefuse(t *testing.T) {
 	if want := []uint64{100, 100, 0}; !slices.Equal(values, want) {
 		t.Errorf("values are %v, want %v", values, want)
 	}
-	if want := []metric.Cell{{Instrument: "deterrence", Metric: "warnings-shown"}}; !slices.Equal(capped, want) {
+	if want := []metric.Cell{{Instrument: "deterrence", Metric: "warnings-shown", Code: metric.Total}}; !slices.Equal(capped, want) {
 		t.Errorf("capped cells are %v, want %v", capped, want)
 	}
 	if want := []bool{true, true, false}; !slices.Equal(parts[0].Contributes(f), want) {
