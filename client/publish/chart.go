@@ -127,15 +127,29 @@ type chartRow struct {
 
 const rowHeight = 46
 
-// rowsChart draws figures one below the other on one scale that includes 0, which zero names. Nothing is drawn
-// beyond ±limit; a row that lies there says so.
-func rowsChart(id, title, caption, zero string, limit float64, rows []chartRow) chart {
-	c := chart{ID: id, Title: title, Caption: caption, Height: len(rows)*rowHeight + 26}
-	s := scale{left: 2, right: 98}
+// A rowsSpec says how rowsChart draws.
+type rowsSpec struct {
+	ID, Title, Caption string
+	Zero               string             // names the line at 0
+	Limit              float64            // nothing is drawn beyond ±Limit; a row that lies there says so; 0 = no limit
+	High               float64            // the scale reaches at least so far
+	Format             func(int64) string // of bounds in the description; nil = formatCount
+}
+
+// rowsChart draws figures one below the other on one scale that includes 0.
+func rowsChart(spec rowsSpec, rows []chartRow) chart {
+	c := chart{ID: spec.ID, Title: spec.Title, Caption: spec.Caption, Height: len(rows)*rowHeight + 26}
+	if spec.Limit == 0 {
+		spec.Limit = math.Inf(1)
+	}
+	if spec.Format == nil {
+		spec.Format = formatCount
+	}
+	s := scale{left: 2, right: 98, high: spec.High}
 	for _, r := range rows {
 		if r.Value != nil {
-			s.low = math.Max(math.Min(s.low, float64(*r.Low)), -limit)
-			s.high = math.Min(math.Max(s.high, float64(*r.High)), limit)
+			s.low = math.Max(math.Min(s.low, float64(*r.Low)), -spec.Limit)
+			s.high = math.Min(math.Max(s.high, float64(*r.High)), spec.Limit)
 		}
 	}
 	if s.low == s.high {
@@ -150,10 +164,10 @@ func rowsChart(id, title, caption, zero string, limit float64, rows []chartRow) 
 			class = "note"
 			parts = append(parts, fmt.Sprintf("%s: %s", r.Label, note))
 		} else {
-			if math.Abs(float64(*r.Value)) > limit {
+			if math.Abs(float64(*r.Value)) > spec.Limit {
 				note += " (beyond this scale)"
 			}
-			parts = append(parts, fmt.Sprintf("%s: %s, 95 %% interval %s to %s", r.Label, note, formatCount(*r.Low), formatCount(*r.High)))
+			parts = append(parts, fmt.Sprintf("%s: %s, 95 %% interval %s to %s", r.Label, note, spec.Format(*r.Low), spec.Format(*r.High)))
 		}
 		c.Texts = append(c.Texts,
 			text{"", "start", "2%", px(y), shorten(r.Label, note)},
@@ -166,7 +180,7 @@ func rowsChart(id, title, caption, zero string, limit float64, rows []chartRow) 
 			c.Marks = append(c.Marks, mark{X: pct(s.at(float64(*r.Value))), Y: px(y + 18)})
 		}
 	}
-	c.label("", x0, len(rows)*rowHeight+18, zero)
+	c.label("", x0, len(rows)*rowHeight+18, spec.Zero)
 	c.Desc = strings.Join(parts, "; ") + "."
 	return c
 }

@@ -7,7 +7,6 @@ import (
 	"encoding/base64"
 	"fmt"
 	"html/template"
-	"math"
 	"strings"
 
 	"candor/schema/release"
@@ -50,6 +49,11 @@ type page struct {
 
 // CapText is the cap for people.
 func (p page) CapText() string { return formatCount(p.Method.Cap) }
+
+// Table is the table of all figures.
+func (p page) Table() tableView {
+	return tableView{ID: "figures-caption", Caption: "All figures of this page, as in the data files", Rows: p.Rows}
+}
 
 // total is how round documents call the cell of a metric without a breakdown.
 const total = "total"
@@ -192,8 +196,9 @@ func (r Release) charts(rows []row) []chart {
 	}
 	var charts []chart
 	if drawn > 0 {
-		charts = append(charts, rowsChart("chart-figures", "All figures with their 95 % intervals",
-			"Dots are estimates, bars their 95 % intervals, all on one scale. Where the interval is narrower than the dot, the table has its bounds.", "0", math.Inf(1), all))
+		charts = append(charts, rowsChart(rowsSpec{
+			ID: "chart-figures", Title: "All figures with their 95 % intervals", Zero: "0", Caption: figuresCaption,
+		}, all))
 	}
 	if len(against) > 0 {
 		// A total far outside would press all other intervals flat.
@@ -201,11 +206,16 @@ func (r Release) charts(rows []row) []chart {
 		for _, c := range against {
 			widest = max(widest, *c.High-*c.Low)
 		}
-		charts = append(charts, rowsChart("chart-difference", "How far each figure is from the published total",
-			"Dots are estimate minus published total, bars the 95 % interval. A bar that crosses the line holds the published total.", "published total", 2*float64(max(widest, 1)), against))
+		charts = append(charts, rowsChart(rowsSpec{
+			ID: "chart-difference", Title: "How far each figure is from the published total", Zero: "published total",
+			Caption: "Dots are estimate minus published total, bars the 95 % interval. A bar that crosses the line holds the published total.",
+			Limit:   2 * float64(max(widest, 1)),
+		}, against))
 	}
 	return charts
 }
+
+const figuresCaption = "Dots are estimates, bars their 95 % intervals, all on one scale. Where the interval is narrower than the dot, the table has its bounds."
 
 // Render returns the files of the release by name: figures.csv, figures.json and index.html. The same release
 // always gives the same bytes.

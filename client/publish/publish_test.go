@@ -224,8 +224,13 @@ func checkStructure(t *testing.T, html []byte, links ...string) {
 			svg.AttrOr("aria-labelledby", "") == "" || svg.ParentsFiltered("figure").Find("figcaption").Length() != 1 {
 			t.Errorf("chart %q lacks its text alternative", svg.AttrOr("id", ""))
 		}
-		if svg.Find("rect.bar").Length() != svg.Find("circle").Length() {
-			t.Errorf("chart %q: %d intervals for %d estimates", svg.AttrOr("id", ""), svg.Find("rect.bar").Length(), svg.Find("circle").Length())
+		// Intervals are bars with two caps, or one upright line.
+		intervals := svg.Find("rect.bar").Length()
+		if intervals == 0 {
+			intervals = svg.Find("line.cap").Length()
+		}
+		if intervals != svg.Find("circle").Length() {
+			t.Errorf("chart %q: %d intervals for %d estimates", svg.AttrOr("id", ""), intervals, svg.Find("circle").Length())
 		}
 	})
 	doc.Find("*").Each(func(_ int, s *goquery.Selection) {

@@ -12,6 +12,7 @@ import (
 // anything is known, and never from the figures.
 type Rules struct {
 	Minimum      int      // groups that must have contributed
+	CellMinimum  int      // groups below which the aggregators blank a cell
 	Colluders    int      // t
 	P            *big.Rat // p
 	FewSD        int      // values under this many standard deviations are "few"
@@ -27,7 +28,7 @@ func RulesOf(d *round.Document) (Rules, error) {
 		return Rules{}, fmt.Errorf("reading the release rules of round %s: p is %q, not a positive rational", d.ID, d.Release.P)
 	}
 	r := Rules{
-		Minimum: int(d.Minimum.Groups), Colluders: int(d.Release.Colluders), P: p, FewSD: int(d.Release.FewSD),
+		Minimum: int(d.Minimum.Groups), CellMinimum: int(d.Minimum.CellGroups), Colluders: int(d.Release.Colluders), P: p, FewSD: int(d.Release.FewSD),
 		Giants: map[string]int{}, Waived: map[string]bool{},
 	}
 	for _, members := range d.Groups() {
