@@ -57,23 +57,11 @@ func (a *API) begin(w http.ResponseWriter, r *http.Request) *exchange {
 	return x
 }
 
-// limitReading sets the deadline by which the content must have arrived. The
-// server's own deadline would do that too, but stay in place afterwards and, on
-// passing, end the context of a handler that is still at work.
-func (x *exchange) limitReading(timeout time.Duration) {
-	var deadline time.Time // none
-	if x.unread {
-		deadline = x.start.Add(timeout)
-	}
-	// An error means that the writer is not of a server, as in tests.
-	_ = http.NewResponseController(x.w).SetReadDeadline(deadline)
-}
-
 // end recovers from a panic, counts, and writes the log line.
 func (a *API) end(x *exchange) {
 	if p := recover(); p != nil {
 		x.panicked, x.stack = p, debug.Stack()
-		if x.status == 0 && p != http.ErrAbortHandler {
+		if x.status == 0 {
 			a.refuse(x, fmt.Errorf("panic: %v", p))
 		}
 	}

@@ -134,7 +134,12 @@ func (a *API) Routes() []Route { return slices.Clone(a.routes) }
 func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	x := a.begin(w, r)
 	defer a.end(x)
-	x.limitReading(a.config.BodyTimeout)
+	if x.unread {
+		// It ends with the content: the server lifts it when all has arrived, so
+		// that it does not end a handler. It fails for writers that are not a
+		// server's, as in tests.
+		_ = http.NewResponseController(w).SetReadDeadline(x.start.Add(a.config.BodyTimeout))
+	}
 	// Use does not run middleware for 404 and 405, which is why this wraps the
 	// router instead.
 	a.router.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), exchangeKey{}, x)))

@@ -110,7 +110,6 @@ func (a *API) readBody(x *exchange, limit int64) (body []byte, release func(), e
 			x.in = len(body)
 			if err == io.EOF {
 				x.unread = false
-				x.limitReading(0)
 				return body, release, nil
 			}
 			if err != nil {

@@ -380,6 +380,27 @@ func TestPlacesAfterPanic(t *testing.T) {
 	}
 }
 
+// TestAbort checks that a handler can break off the connection, and that this
+// does not look like a result.
+func TestAbort(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFixture(t, nil, upload(func(context.Context, *httpapi.Request) (httpapi.Response, error) {
+			panic(http.ErrAbortHandler)
+		}))
+		l, stop := f.serve()
+		defer stop()
+		c := l.dial()
+		defer c.Close()
+		go io.WriteString(c, uploadHead+"Content-Length: 4\r\n\r\nbody")
+		if b, err := io.ReadAll(c); len(b) > 0 || err != nil {
+			t.Errorf("answered %q, error %v", b, err)
+		}
+		if line := f.logged(t); line["level"] != "ERROR" {
+			t.Errorf("logged %v", line)
+		}
+	})
+}
+
 func TestRate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFixture(t, func(c *httpapi.Config) { c.Rate, c.Burst = 0.1, 3 }, upload(echo), job(fixed(httpapi.Response{}, nil)))
@@ -413,7 +434,7 @@ func TestRate(t *testing.T) {
 func TestMemory(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const size = 1 << 20
-		wait := make(chan struct{})
+		var wait chan struct{}
 		route := upload(func(_ context.Context, r *httpapi.Request) (httpapi.Response, error) {
 			<-wait
 			return httpapi.Response{}, nil
@@ -423,25 +444,28 @@ func TestMemory(t *testing.T) {
 		send := func() int {
 			return f.do("POST", "/tasks/"+taskText+"/reports", bytes.NewReader(make([]byte, size)), uploadType).StatusCode
 		}
-		statuses := make(chan int, 2)
-		for range 2 {
-			go func() { statuses <- send() }()
-			synctest.Wait()
-		}
-		// A third needs more than its size for a moment, while it grows.
-		if status := send(); status != 429 {
-			t.Errorf("one content more: status %d", status)
-		}
-		f.measured(t, `candor_http_refused_requests_total{reason="memory"} 1`)
-		close(wait)
-		for range 2 {
-			if status := <-statuses; status != 200 {
-				t.Errorf("status %d", status)
+		for round := range 3 { // all is given back, not less and not more
+			wait = make(chan struct{})
+			statuses := make(chan int, 2)
+			for range 2 {
+				go func() { statuses <- send() }()
+				synctest.Wait()
 			}
-		}
-		for range 10 { // all is given back, by refused ones too
-			if status := send(); status != 200 {
-				t.Errorf("afterwards: status %d", status)
+			// A third needs more than its size for a moment, while it grows.
+			if status := send(); status != 429 {
+				t.Errorf("round %d, one content more: status %d", round, status)
+			}
+			f.measured(t, fmt.Sprintf(`candor_http_refused_requests_total{reason="memory"} %d`, round+1))
+			close(wait)
+			for range 2 {
+				if status := <-statuses; status != 200 {
+					t.Errorf("round %d: status %d", round, status)
+				}
+			}
+			for range 10 {
+				if status := send(); status != 200 {
+					t.Errorf("round %d, afterwards: status %d", round, status)
+				}
 			}
 		}
 
