@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -32,7 +33,32 @@ func TestScripts(t *testing.T) {
 			env.Setenv("NO_COLOR", "1")
 			return nil
 		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"fingerprint": setFingerprint,
+			"enrol":       enrol,
+		},
 	})
+}
+
+// setFingerprint keeps the fingerprint that the last command printed in a variable.
+func setFingerprint(ts *testscript.TestScript, _ bool, args []string) {
+	found := regexp.MustCompile(`[0-9A-Z]{5}(-[0-9A-Z]{5}){4}`).FindString(ts.ReadFile("stdout"))
+	if found == "" {
+		ts.Fatalf("the last command printed no fingerprint")
+	}
+	ts.Setenv(args[0], found)
+}
+
+// enrol makes N members m1, m2, … with directories of their own and puts them on the roster.
+func enrol(ts *testscript.TestScript, _ bool, args []string) {
+	n, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	for i := 1; i <= n; i++ {
+		id := "m" + strconv.Itoa(i)
+		ts.Check(ts.Exec("candor", "member", "keygen", id, "--id", id, "--name", "Member "+strconv.Itoa(i)))
+		ts.Check(os.WriteFile(ts.MkAbs(id+".enrolment"), []byte(ts.ReadFile("stdout")), 0o644))
+		ts.Check(ts.Exec("candor", "roster", "add", id+".enrolment"))
+	}
 }
 
 var (

@@ -105,7 +105,9 @@ that do not collude each add up one half; the secretariat collects only the sums
 		&cobra.Group{ID: groupResearcher, Title: "Researchers:"},
 	)
 	add(root, groupStart, newDemoCmd())
-	add(root, groupOperator, newLeaderCmd(), newHelperCmd())
+	add(root, groupMember, newMemberCmd())
+	add(root, groupSecretariat, newCoalitionCmd(), newRosterCmd(), newRoundCmd())
+	add(root, groupOperator, newLeaderCmd(), newHelperCmd(), newAggregatorGroupCmd(), newConfigCmd())
 	return root
 }
 

@@ -131,8 +131,8 @@ func ParseAggregator(path string, text []byte) (*Aggregator, error) {
 		name  string
 		value sign.Fingerprint
 	}{{"secretariat", a.Trust.Secretariat}, {"leader", a.Trust.Leader}, {"helper", a.Trust.Helper}} {
-		if pin.value == "" {
-			p.at("$.trust", "pins no fingerprint of the %s", pin.name)
+		if pin.value == "" || pin.value == exampleFingerprint {
+			p.at("$.trust", "pins no fingerprint of the %s: see `candor aggregator pin --help`", pin.name)
 		}
 	}
 	if len(a.HPKE) == 0 {

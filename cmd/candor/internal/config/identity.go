@@ -1,6 +1,7 @@
 package config
 
 import (
+	"crypto/rand"
 	"encoding/base64"
 	"fmt"
 	"strings"
@@ -9,6 +10,15 @@ import (
 )
 
 const identityHeader = "# Ed25519 private key. Secret: whoever reads it signs as its owner.\n"
+
+// GenerateIdentity returns the text of a new identity key file.
+func GenerateIdentity() ([]byte, error) {
+	key, err := sign.GenerateKey(rand.Reader)
+	if err != nil {
+		return nil, err
+	}
+	return EncodeIdentity(key), nil
+}
 
 // EncodeIdentity returns the text of an identity key file.
 func EncodeIdentity(key *sign.PrivateKey) []byte {

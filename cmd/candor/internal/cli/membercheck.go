@@ -1,0 +1,133 @@
+package cli
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"candor/client/figures"
+	"candor/schema/metric"
+)
+
+type checkOptions struct {
+	catalogueFlag
+	round string
+	last  string
+	json  bool
+}
+
+func newMemberCheckCmd() *cobra.Command {
+	var o checkOptions
+	cmd := &cobra.Command{
+		Use:   "check FILE",
+		Short: "Check a figures file, all errors at once",
+		Long: `Check a figures file, CSV or XLSX, and list every error with its place, the rule in plain words and the numbers that
+contradict each other. Nothing leaves this machine.
+
+Questions are about figures that are possible and unusual: four times the last round's or a quarter of them, or more than
+anyone has published. A reason typed in the column reason answers them. It stays with the member, and so do the questions.
+
+Exit status 1 if there are errors; questions are no errors.`,
+		Example: `  candor member check figures.xlsx
+  candor member check figures.xlsx --round 2026Q2 --last figures-2026Q1.xlsx
+  candor member check figures.csv --json`,
+		Args: usageArgs(cobra.ExactArgs(1)),
+		RunE: func(cmd *cobra.Command, args []string) error { return o.run(cmd, args[0]) },
+	}
+	o.addFlags(cmd)
+	fs := cmd.Flags()
+	fs.StringVar(&o.round, "round", "", "the `ROUND` for which the file must be (default: any)")
+	fs.StringVar(&o.last, "last", "", "the member's own figures `FILE` of the last round, to compare with")
+	fs.BoolVar(&o.json, "json", false, "print JSON")
+	return cmd
+}
+
+func (o *checkOptions) run(cmd *cobra.Command, name string) error {
+	c, err := o.load()
+	if err != nil {
+		return err
+	}
+	var last metric.Figures
+	if o.last != "" {
+		before, err := readFigures(o.last, figures.Options{File: o.last, Catalogue: c})
+		if err != nil {
+			return err
+		}
+		if last = before.Figures; len(last) == 0 {
+			return withHint(fmt.Errorf("comparing with the last round: %s has no figures that can be read", o.last), "candor member check %s", o.last)
+		}
+	}
+	file, err := readFigures(name, figures.Options{File: name, Catalogue: c, Round: o.round})
+	if err != nil {
+		return err
+	}
+	report := file.Check(last)
+	if o.json {
+		err = printJSON(cmd.OutOrStdout(), report)
+	} else {
+		err = printReport(cmd.OutOrStdout(), report)
+	}
+	if err != nil {
+		return err
+	}
+	if !report.OK() {
+		return fmt.Errorf("checking figures: %s in %s", countOf(len(report.Errors), "error"), name)
+	}
+	return nil
+}
+
+func readFigures(name string, opts figures.Options) (*figures.File, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, fmt.Errorf("opening figures: %w", err)
+	}
+	defer f.Close()
+	return figures.Read(f, opts)
+}
+
+func printReport(out io.Writer, r *figures.Report) error {
+	var b strings.Builder
+	t := r.Metrics
+	fmt.Fprintf(&b, "%s: round %s, %s, %s: %d measured, %d estimated, %d not measured, %d not applicable\n", r.File, orNone(r.Round),
+		countOf(len(r.Instruments), "instrument"), countOf(t.Measured+t.Estimated+t.NotMeasured+t.NotApplicable, "good metric"),
+		t.Measured, t.Estimated, t.NotMeasured, t.NotApplicable)
+	for _, note := range r.Notes {
+		fmt.Fprintf(&b, "note: %s\n", note)
+	}
+	if len(r.Errors) == 0 {
+		b.WriteString("no errors\n")
+	} else {
+		fmt.Fprintf(&b, "\n%s:\n", countOf(len(r.Errors), "error"))
+	}
+	for _, e := range r.Errors {
+		printProblem(&b, e)
+	}
+	if len(r.Questions) > 0 {
+		fmt.Fprintf(&b, "\n%s (a reason in the column reason answers it, and stays with you):\n", countOf(len(r.Questions), "question"))
+	}
+	for _, q := range r.Questions {
+		printProblem(&b, q.Problem)
+		if q.Reason != "" {
+			fmt.Fprintf(&b, "    your reason: %s\n", q.Reason)
+		}
+	}
+	_, err := io.WriteString(out, b.String())
+	return err
+}
+
+func printProblem(b *strings.Builder, p figures.Problem) {
+	fmt.Fprintf(b, "  %s\n", p)
+	if p.Rule != "" {
+		fmt.Fprintf(b, "    rule: %s\n", p.Rule)
+	}
+}
+
+func orNone(s string) string {
+	if s == "" {
+		return "(none)"
+	}
+	return s
+}
