@@ -9,16 +9,17 @@ import (
 	"candor/schema/dap"
 )
 
-// Retire erases all that the store holds of a task, except that it existed, when nothing can come of it any more: its interval ended longer than
-// retention ago, so that every report is refused by its time; idle agrees; and no bucket holds a share that was not collected. Tasks without an
-// interval are never retired. It returns whether it erased anything.
+// Retire erases all that the store holds of a task, except that it existed and is retired, when nothing is to come of it any more: its interval ended
+// longer than retention ago; idle agrees; and no bucket holds a share that was not collected. With the rest go the IDs of aggregated reports, so
+// that no report of the task can be judged again: they are dropped from then on. Tasks without an interval are never retired.
+// It returns whether it erased anything.
 func (t *Task) Retire(ctx context.Context, st store.Store, now time.Time, retention time.Duration, idle func(store.Tx, map[string]uint64) (bool, error)) (retired bool, err error) {
 	if !t.Expired(now, retention) {
 		return false, nil
 	}
 	check := func(tx store.Tx) (bool, error) {
 		counters, err := tx.Counters(t.ID)
-		if err != nil || len(counters) == 0 {
+		if err != nil || len(counters) == 0 || counters[counterRetired] > 0 {
 			return false, err
 		}
 		if ok, err := idle(tx, counters); err != nil || !ok {
@@ -37,12 +38,27 @@ func (t *Task) Retire(ctx context.Context, st store.Store, now time.Time, retent
 		if retired, err = check(tx); err != nil || !retired {
 			return err
 		}
-		return tx.DeleteTask(t.ID)
+		if err := tx.DeleteTask(t.ID); err != nil {
+			return err
+		}
+		return tx.Count(t.ID, counterRetired, 1)
 	})
 	if err != nil {
 		return false, fmt.Errorf("retiring task %s: %w", t.ID, err)
 	}
 	return retired, nil
+}
+
+// counterRetired is a counter that stands for a fact.
+const counterRetired = "retired"
+
+// Retired says whether Retire has erased the task.
+func (t *Task) Retired(tx store.Tx) (bool, error) {
+	if t.Interval == nil {
+		return false, nil
+	}
+	counters, err := tx.Counters(t.ID)
+	return counters[counterRetired] > 0, err
 }
 
 // allCollected says whether no bucket of the task waits for its collection. Leader-selected batches cannot be listed by interval; their tasks are kept.

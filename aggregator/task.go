@@ -71,6 +71,14 @@ func (t *Task) Check() error {
 	return nil
 }
 
+// CheckFloor refuses a task whose minimum batch size is below what this Aggregator takes part in (DAP, Batch Parameters).
+func (t *Task) CheckFloor(floor uint64) error {
+	if t.Task != nil && t.Config.MinBatchSize < floor {
+		return fmt.Errorf("task %s cannot be run: its minimum batch size is %d, this Aggregator's floor is %d", t.ID, t.Config.MinBatchSize, floor)
+	}
+	return nil
+}
+
 // Digest identifies everything about a task that never changes: the store pins it. Tokens may change and are not in it.
 func (t *Task) Digest() [32]byte { return t.digest }
 

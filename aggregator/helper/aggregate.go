@@ -192,8 +192,18 @@ func (h *Helper) answer(ctx context.Context, t *aggregator.Task, job store.Helpe
 	var rejected map[dap.ReportError]int
 	err = h.cfg.Store.Update(ctx, "commit_job", func(tx store.Tx) error {
 		late := make(map[dap.ReportID]dap.ReportError) // refused by the state of the store
+		retired, err := t.Retired(tx)
+		if err != nil {
+			return err
+		}
 		for _, d := range deltas {
 			ids := byBucket[d.ID]
+			if retired {
+				for _, id := range ids {
+					late[id] = dap.ErrorReportDropped
+				}
+				continue
+			}
 			collected, err := tx.BatchCollected(t.ID, t.BucketBatch(d.MinTime, batch))
 			if err != nil {
 				return err

@@ -33,6 +33,8 @@ type Config struct {
 	Metrics prometheus.Registerer // nil: nothing is registered
 	CPU     *aggregator.CPU       // nil: as many goroutines as processors
 
+	// MinBatchFloor refuses tasks whose minimum batch size is smaller; 0: none is too small.
+	MinBatchFloor uint64
 	Skew          time.Duration // by which a report's time may be ahead of ours; 0: 3 minutes; negative: none
 	CacheLifetime time.Duration // of the HPKE configuration list at Clients; 0: 24 hours
 
@@ -107,6 +109,9 @@ func (h *Helper) SetKeys(ring *aggregator.Keyring) { h.keys.Store(ring) }
 
 // AddTask adds a task, now or while the Helper runs. A task whose parameters differ from those under which it ran before is refused.
 func (h *Helper) AddTask(ctx context.Context, t *aggregator.Task) error {
+	if err := t.CheckFloor(h.cfg.MinBatchFloor); err != nil {
+		return err
+	}
 	return h.tasks.Add(ctx, h.cfg.Store, t)
 }
 

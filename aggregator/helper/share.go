@@ -140,7 +140,11 @@ func readShare(tx store.Tx, t *aggregator.Task, req dap.AggregateShareReq, batch
 	if err != nil {
 		return aggregator.Aggregate{}, err
 	}
-	if collected {
+	retired, err := t.Retired(tx)
+	if err != nil {
+		return aggregator.Aggregate{}, err
+	}
+	if collected || retired {
 		return aggregator.Aggregate{}, dap.NewProblem(dap.BatchOverlap, "some of the batch was collected before")
 	}
 	agg, err := t.ReadBatch(tx, batch)

@@ -48,7 +48,11 @@ func (l *Leader) createCollection(ctx context.Context, t *aggregator.Task, body 
 			if err != nil {
 				return err
 			}
-			if collected {
+			retired, err := t.Retired(tx)
+			if err != nil {
+				return err
+			}
+			if collected || retired {
 				return dap.NewProblem(dap.BatchOverlap, "some of the batch was collected before")
 			}
 		}

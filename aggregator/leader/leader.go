@@ -40,6 +40,8 @@ type Config struct {
 	Metrics prometheus.Registerer // nil: nothing is registered
 	CPU     *aggregator.CPU       // nil: as many goroutines as processors
 
+	// MinBatchFloor refuses tasks whose minimum batch size is smaller; 0: none is too small.
+	MinBatchFloor uint64
 	Skew          time.Duration // by which a report's time may be ahead of ours; 0: 3 minutes; negative: none
 	CacheLifetime time.Duration // of the HPKE configuration list at Clients; 0: 24 hours
 	// OpenUploads makes the Leader decrypt its share at upload, so that Clients learn at once of what aggregation would refuse. It is always
@@ -153,6 +155,9 @@ func (l *Leader) AddTask(ctx context.Context, t *aggregator.Task) error {
 		if err := l.peer.checkEndpoint(t.Config.HelperEndpoint); err != nil {
 			return fmt.Errorf("adding task %s: %w", t.ID, err)
 		}
+	}
+	if err := t.CheckFloor(l.cfg.MinBatchFloor); err != nil {
+		return err
 	}
 	if err := l.tasks.Add(ctx, l.cfg.Store, t); err != nil {
 		return err

@@ -58,7 +58,14 @@ func (l *Leader) upload(ctx context.Context, t *aggregator.Task, body []byte) (d
 	err := l.cfg.Store.Update(ctx, "upload", func(tx store.Tx) error {
 		codes, stored, refusals = append([]dap.ReportError(nil), judged...), 0, make(map[dap.ReportError]int)
 		collected := make(map[dap.Time]bool)
+		retired, err := t.Retired(tx)
+		if err != nil {
+			return err
+		}
 		for i, r := range reports {
+			if codes[i] == 0 && retired {
+				codes[i] = dap.ErrorReportDropped
+			}
 			if codes[i] == 0 && t.Config.BatchMode == dap.TimeInterval {
 				was, known := collected[r.Time]
 				if !known {
