@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/big"
+	"math/bits"
 
 	"candor/crypto/flp"
 	"candor/crypto/prio3"
@@ -13,47 +14,59 @@ import (
 // customID is the algorithm id of the published vectors for instances that are not registered.
 const customID = 0xffffffff
 
-// A file is the content of a file for Prio3.
+// A file is the content of a file for Prio3. Fields are in the order of the published files: that of their names.
 type file struct {
-	ChunkLength    *uint32 `json:"chunk_length,omitempty"`
-	Length         *uint32 `json:"length,omitempty"`
-	MaxMeasurement *uint64 `json:"max_measurement,omitempty"`
-	MaxWeight      *uint64 `json:"max_weight,omitempty"`
-	Shares         int     `json:"shares"`
-
-	Ctx       hexBytes `json:"ctx"`
-	VerifyKey hexBytes `json:"verify_key"`
-	AggParam  hexBytes `json:"agg_param"`
-
-	Operations []operation     `json:"operations"`
-	Reports    []report        `json:"reports"`
-	AggShares  []hexBytes      `json:"agg_shares"`
-	AggResult  json.RawMessage `json:"agg_result"`
+	AggParam       hexBytes        `json:"agg_param"`
+	AggResult      json.RawMessage `json:"agg_result"`
+	AggShares      []hexBytes      `json:"agg_shares"`
+	ChunkLength    *uint32         `json:"chunk_length,omitempty"`
+	Ctx            hexBytes        `json:"ctx"`
+	Length         *uint32         `json:"length,omitempty"`
+	MaxMeasurement *uint64         `json:"max_measurement,omitempty"`
+	MaxWeight      *uint64         `json:"max_weight,omitempty"`
+	Operations     []operation     `json:"operations"`
+	Reports        []report        `json:"reports"`
+	Shares         int             `json:"shares"`
+	VerifyKey      hexBytes        `json:"verify_key"`
 }
 
-// A report is one report on its way. In a file of invalid reports, what a failing operation would yield is missing.
+// A report is one report on its way. In a file of a bad report, what a failing operation would yield is missing.
 type report struct {
+	InputShares      []hexBytes      `json:"input_shares"`
 	Measurement      json.RawMessage `json:"measurement"`
 	Nonce            hexBytes        `json:"nonce"`
-	Rand             hexBytes        `json:"rand"`
-	PublicShare      hexBytes        `json:"public_share"`
-	InputShares      []hexBytes      `json:"input_shares"`
-	VerifierShares   [][]hexBytes    `json:"verifier_shares"` // by round, then aggregator
-	VerifierMessages []hexBytes      `json:"verifier_messages"`
 	OutShares        []hexBytes      `json:"out_shares"`
+	PublicShare      hexBytes        `json:"public_share"`
+	Rand             hexBytes        `json:"rand"`
+	VerifierMessages []hexBytes      `json:"verifier_messages"`
+	VerifierShares   [][]hexBytes    `json:"verifier_shares"` // by round, then aggregator
 }
 
 // An operation is one step, and whether it succeeds.
 type operation struct {
-	Operation    string `json:"operation"`
 	AggregatorID *int   `json:"aggregator_id,omitempty"`
+	Operation    string `json:"operation"`
 	ReportIndex  *int   `json:"report_index,omitempty"`
 	Round        *int   `json:"round,omitempty"`
 	Success      bool   `json:"success"`
 }
 
 // instance makes the instance that the file is for.
-func (f *file) instance(kind string) (*prio3.VDAF, error) {
+func (f *file) instance(kind string, size int) (*prio3.VDAF, error) {
+	// The file, of size bytes, must hold a measurement share and the proof's wire seeds, 8 or 16 bytes an element.
+	elements := uint64(1)
+	if f.Length != nil {
+		elements = uint64(*f.Length)
+	}
+	if f.MaxMeasurement != nil {
+		elements *= uint64(bits.Len64(*f.MaxMeasurement))
+	}
+	if f.ChunkLength != nil {
+		elements += 2 * uint64(*f.ChunkLength)
+	}
+	if elements*16 > uint64(size) {
+		return nil, errors.New("parameters are larger than the file")
+	}
 	p := func(have ...bool) error {
 		for i, p := range []bool{f.Length != nil, f.ChunkLength != nil, f.MaxMeasurement != nil, f.MaxWeight != nil} {
 			if p != have[i] {
@@ -114,7 +127,7 @@ func verifyPrio3(kind string, content []byte) error {
 	if err := decode(content, &f); err != nil {
 		return err
 	}
-	v, err := f.instance(kind)
+	v, err := f.instance(kind, len(content))
 	if err != nil {
 		return err
 	}

@@ -5,10 +5,11 @@ import (
 	"path/filepath"
 	"testing"
 
+	"candor/crypto/prio3"
 	"candor/crypto/vectors"
 )
 
-// TestPublished runs the vectors published with the draft.
+// TestPublished runs the vectors published with the draft, on every path.
 func TestPublished(t *testing.T) {
 	files, _ := filepath.Glob("../../../shared/vectors/vdaf/*.json")
 	if len(files) == 0 {
@@ -17,15 +18,18 @@ func TestPublished(t *testing.T) {
 	if len(files) != 26 {
 		t.Errorf("%d files, want 26", len(files))
 	}
-	for _, file := range files {
-		t.Run(filepath.Base(file), func(t *testing.T) {
-			content, err := os.ReadFile(file)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if err := vectors.Verify(file, content); err != nil {
-				t.Error(err)
-			}
-		})
+	for _, path := range prio3.Paths() {
+		for _, file := range files {
+			t.Run(path+"/"+filepath.Base(file), func(t *testing.T) {
+				defer prio3.SetPath(path)()
+				content, err := os.ReadFile(file)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if err := vectors.Verify(file, content); err != nil {
+					t.Error(err)
+				}
+			})
+		}
 	}
 }

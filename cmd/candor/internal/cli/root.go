@@ -108,6 +108,7 @@ that do not collude each add up one half; the secretariat collects only the sums
 	add(root, groupMember, newMemberCmd())
 	add(root, groupSecretariat, newCoalitionCmd(), newRosterCmd(), newRoundCmd())
 	add(root, groupOperator, newLeaderCmd(), newHelperCmd(), newAggregatorGroupCmd(), newConfigCmd())
+	add(root, groupResearcher, newVectorsCmd())
 	return root
 }
 
