@@ -5,7 +5,8 @@
 // powers of joint randomness) are held as elements ([Elem64], [Elem128]) in whatever internal representation makes
 // the product of a coefficient and an encoded share cheap, so that no pass over a share ever converts it.
 //
-// Every function runs in time that depends on lengths only, never on values, unless its comment says otherwise.
+// Every function runs in time that depends on lengths only, never on values, unless its comment says otherwise. Long vectors of Field128
+// run on vector instructions where the CPU has them (see [Path]), with the same results.
 // Code above is generic over [Field], whose methods do whole-vector work; the two implementations are
 // [F64] and [F128]. (VDAF, Finite Fields.)
 package field
@@ -77,7 +78,7 @@ type Field[E comparable] interface {
 	//	dst[2j]   = w[0]·seeds[2j]   + Σ_k w[k+1]·r[k]^(j+1)·x[k][j]
 	//	dst[2j+1] = w[0]·seeds[2j+1] + Σ_k w[k+1]·x[k][j] + shift
 	//
-	// dst, seeds and x are encoded. scratch has the length of r.
+	// dst, seeds and x are encoded. scratch has RangeScratch(len(r)) elements.
 	RangeWires(dst, seeds, x []byte, w, r []E, shift E, scratch []E)
 	// PairSum returns Σ x[2j]·x[2j+1] over the encoded vector x of even length.
 	PairSum(x []byte) E

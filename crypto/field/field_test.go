@@ -8,10 +8,15 @@ import (
 	"candor/crypto/field"
 )
 
-// bothFields runs a test of the two instantiations of a generic function.
+// bothFields runs a test of the two instantiations of a generic function, for Field128 on every path.
 func bothFields(t *testing.T, f64 func(*testing.T, oracle[field.Elem64]), f128 func(*testing.T, oracle[field.Elem128])) {
 	t.Run("Field64", func(t *testing.T) { f64(t, oracle64) })
-	t.Run("Field128", func(t *testing.T) { f128(t, oracle128) })
+	for _, path := range field.Paths() {
+		t.Run("Field128/"+path, func(t *testing.T) {
+			defer field.SetPath(path)()
+			f128(t, oracle128)
+		})
+	}
 }
 
 func TestScalars(t *testing.T) { bothFields(t, testScalars, testScalars) }
@@ -233,7 +238,7 @@ func testRangeWires[E comparable](t *testing.T, o oracle[E]) {
 				want[2*j], want[2*j+1] = powered, plain
 			}
 			got := make([]byte, 2*chunk*o.Size())
-			o.RangeWires(got, o.bytes(seeds), o.bytes(x), o.elems(w), o.elems(joint), o.elem(shift), make([]E, rows))
+			o.RangeWires(got, o.bytes(seeds), o.bytes(x), o.elems(w), o.elems(joint), o.elem(shift), make([]E, field.RangeScratch(rows)))
 			o.same(t, "RangeWires", got, want)
 		}
 	}

@@ -51,7 +51,7 @@ func fuzz[E comparable](f *testing.F, o oracle[E]) {
 		}
 		o.same(t, "Weigh", weighed, []*big.Int{want})
 		wires := make([]byte, 2*o.Size())
-		o.RangeWires(wires, raw, reversed, []E{x[0], x[1], x[2], x[3], x[0]}, x, x[3], make([]E, 4))
+		o.RangeWires(wires, raw, reversed, []E{x[0], x[1], x[2], x[3], x[0]}, x, x[3], make([]E, field.RangeScratch(4)))
 		powered, plain := o.mul(v[0], v[0]), o.add(o.mul(v[0], v[1]), v[3])
 		for k := range v {
 			y := o.mul(v[(k+1)%4], v[3-k])

@@ -7,8 +7,8 @@ import (
 func (F128) Size() int { return 16 }
 
 func (F128) Valid(x []byte) bool {
-	below := uint64(1)
-	for ; len(x) >= 16; x = x[16:] {
+	below, n := validIFMA(x)
+	for x = x[n:]; len(x) >= 16; x = x[16:] {
 		lo, hi := load128(x)
 		_, b := bits.Sub64(lo, 1, 0)
 		_, b = bits.Sub64(hi, p128, b)
@@ -74,7 +74,7 @@ func (t *wide128) fold() (lo, hi uint64) { return fold128(t.t0, t.t1, t.t2, t.t3
 
 func (F128) Dot(w []Elem128, x []byte, stride int) Elem128 {
 	var t wide128
-	for i := range w {
+	for i := t.addIFMA(w, x, stride); i < len(w); i++ {
 		lo, hi := load128(x[16*i*stride:])
 		t.add(w[i].lo, w[i].hi, lo, hi)
 	}
@@ -106,6 +106,9 @@ func (F128) Sum(x []byte) Elem128 {
 }
 
 func (F128) Weigh(dst, x []byte, n int, last uint64) {
+	if weighManyIFMA(dst, x, n, last) {
+		return
+	}
 	for ; len(dst) >= 16; dst = dst[16:] {
 		// Less than 64 elements, doubled that often, and one product: each sum fits three words.
 		var s0, s1, s2, c uint64
@@ -163,6 +166,9 @@ func (F128) Gate(dst, zero, one []Elem128, small []byte, stride int) {
 }
 
 func (F128) RangeWires(dst, seeds, x []byte, w, r []Elem128, shift Elem128, scratch []Elem128) {
+	if rangeWiresIFMA(dst, seeds, x, w, r, shift, scratch) {
+		return
+	}
 	chunk := len(dst) / 32
 	d := scratch[:len(r)]
 	copy(d, w[1:])

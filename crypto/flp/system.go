@@ -175,7 +175,7 @@ func (y *system[E]) NewWorker(shares int) Worker {
 		other:     make([]E, y.p),
 		powers:    make([]E, y.log),
 		joint:     make([]E, y.joint),
-		scratch:   make([]E, y.p),
+		scratch:   make([]E, max(y.p, field.RangeScratch(y.calls))),
 		outs:      make([]E, y.calls),
 		out:       make([]E, y.outputs),
 	}

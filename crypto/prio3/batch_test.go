@@ -6,16 +6,15 @@ import (
 	"fmt"
 	"testing"
 
-	"candor/crypto/keccak"
 	"candor/crypto/prio3"
 )
 
 // TestBatches: in batches of every size, with bad reports at any places, each result is that of the report alone, on every path.
 func TestBatches(t *testing.T) {
-	for _, path := range keccak.Paths() {
+	for _, path := range prio3.Paths() {
 		for _, c := range small {
 			t.Run(path+"/"+c.name, func(t *testing.T) {
-				defer keccak.SetPath(path)()
+				defer prio3.SetPath(path)()
 				v, err := prio3.New(c.config)
 				if err != nil {
 					t.Fatal(err)

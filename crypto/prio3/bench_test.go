@@ -3,7 +3,6 @@ package prio3_test
 import (
 	"testing"
 
-	"candor/crypto/keccak"
 	"candor/crypto/prio3"
 )
 
@@ -75,10 +74,10 @@ func reports(tb testing.TB, v *prio3.VDAF, ctx []byte, key [32]byte, n int) (lea
 const batch = 16
 
 func benchmarkCases(b *testing.B, f func(b *testing.B, v *prio3.VDAF, ctx []byte, key [32]byte)) {
-	for _, path := range keccak.Paths() {
+	for _, path := range prio3.Paths() {
 		for _, c := range benchCases {
 			b.Run(path+"/"+c.name, func(b *testing.B) {
-				defer keccak.SetPath(path)()
+				defer prio3.SetPath(path)()
 				v, err := prio3.New(c.config)
 				if err != nil {
 					b.Fatal(err)

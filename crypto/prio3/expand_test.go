@@ -6,7 +6,6 @@ import (
 	"testing"
 
 	"candor/crypto/field"
-	"candor/crypto/keccak"
 	"candor/crypto/xof"
 )
 
@@ -24,8 +23,8 @@ func (picky) Valid(x []byte) bool {
 
 // TestVectorsReject: where streams yield candidates that are not elements, each is run again on its own, whatever its neighbours do.
 func TestVectorsReject(t *testing.T) {
-	for _, path := range keccak.Paths() {
-		defer keccak.SetPath(path)()
+	for _, path := range Paths() {
+		defer SetPath(path)()
 		v := &VDAF{id: 1}
 		tags, err := v.newTags([]byte("context"))
 		if err != nil {

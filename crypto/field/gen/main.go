@@ -82,10 +82,11 @@ func z(first, n int) []string {
 // at is a memory operand.
 func at(base string, offset int) string { return fmt.Sprintf("%d(%s)", offset, base) }
 
-// function starts a function: its declaration, and a load of each argument into a register.
-func (a *asm) function(name, parameters string, registers ...string) {
-	a.p("\n// func %s(%s)", name, parameters)
-	a.p("TEXT ·%s(SB), NOSPLIT, $0-%d", name, 8*len(registers))
+// function starts a function with parameters and perhaps a result, a word each; arguments are loaded into the registers.
+func (a *asm) function(name, parameters, result string, registers ...string) {
+	words := len(registers) + len(strings.Fields(result))/2
+	a.p("%s", strings.TrimSuffix(fmt.Sprintf("\n// func %s(%s) (%s)", name, parameters, result), " ()"))
+	a.p("TEXT ·%s(SB), NOSPLIT, $0-%d", name, 8*words)
 	for i, field := range strings.Split(parameters, ", ") {
 		a.i("MOVQ", fmt.Sprintf("%s+%d(FP)", strings.Fields(field)[0], 8*i), registers[i])
 	}
@@ -209,9 +210,9 @@ func (a *asm) settle(u, v []string) {
 	a.i("VPSUBQ", g, u[0], u[0])
 	a.i("VPMADD52LUQ", k, g, u[1])
 	a.carry(u)
-	a.p("\t// 0xea is x | y & z.")
+	a.p("\t// 0xf8 is x | y & z.")
 	a.i("VPSLLQ", "$52", u[1], c)
-	a.i("VPTERNLOGQ", "$0xea", mask, u[0], c)
+	a.i("VPTERNLOGQ", "$0xf8", mask, u[0], c)
 	a.i("VPANDQ", mask, u[1], u[1])
 	a.i("VPSRLQ", "$12", u[1], u[1])
 	a.i("VPSLLQ", "$40", u[2], u[2])
@@ -227,11 +228,10 @@ func (a *asm) together(lo, hi, x, y string) {
 
 // spread makes factors of elements: a·2^156 instead of a·2^128.
 func (a *asm) spread() {
-	a.function("spreadIFMA", "dst *uint64, stride uintptr, src *Elem128, blocks int", "DI", "R8", "SI", "CX")
+	a.function("spreadIFMA", "dst, src *Elem128", "", "DI", "SI")
 	a.p("\t// A number shifted by 28 bits is h·2^128 + rest, h < 2^28, and ≡ rest + h·(28·2^12)·2^52 − h < 2^129: the limbs")
 	a.p("\t// that get these are below 2^53, and above −2^28.")
 	a.constants()
-	a.p("block:")
 	a.load("SI", 0, z(0, 2))
 	a.apart("Z0", "Z1", "Z0", "Z2")
 	u := []string{"Z3", "Z4", "Z5"}
@@ -248,15 +248,11 @@ func (a *asm) spread() {
 	a.i("VPMADD52LUQ", k, "Z6", u[1])
 	a.carry(u)
 	a.store(u, "DI", 0)
-	a.i("ADDQ", "$128", "SI")
-	a.i("ADDQ", "R8", "DI")
-	a.i("DECQ", "CX")
-	a.i("JNZ", "block")
 	a.end()
 }
 
 func (a *asm) rangeColumns() {
-	a.function("rangeColumnsIFMA", "sums *uint64, table *rangeBlock, x *byte, stride uintptr, blocks, columns, keep int",
+	a.function("rangeColumnsIFMA", "sums, table *Elem128, x *byte, stride uintptr, blocks, columns, keep int", "",
 		"DI", "SI", "DX", "R8", "CX", "BX", "AX")
 	a.p("\t// For each column, and each block of eight rows: d is multiplied by r; then d·x is added to the sum in Z0–Z4, w·x to")
 	a.p("\t// that in Z5–Z9. A block adds five halves below 2^52 to a limb at most, so that 512 blocks cannot fill it. As d and r are below")
@@ -299,7 +295,7 @@ func (a *asm) rangeColumns() {
 }
 
 func (a *asm) fold() {
-	a.function("foldIFMA", "dst, src *byte, stride uintptr, weight, shift *[3]uint64, sums *uint64",
+	a.function("foldIFMA", "dst, src *byte, stride uintptr, weight, shift *[3]uint64, sums *Elem128", "",
 		"DI", "SI", "R8", "DX", "BX", "CX")
 	a.p("\t// Each limb of the sums of eight columns is added up over its eight lanes, and the total of column i put where columns have")
 	a.p("\t// it in the order 0, 4, 1, 5, 2, 6, 3, 7. The lanes' sums of 256 rows and its total are below 2^63.")
@@ -350,7 +346,7 @@ func (a *asm) fold() {
 }
 
 func (a *asm) dot() {
-	a.function("dotIFMA", "sums *uint64, w *Elem128, x *byte, stride uintptr, blocks int", "DI", "SI", "DX", "R8", "CX")
+	a.function("dotIFMA", "sums *[5][8]uint64, w *Elem128, x *byte, stride uintptr, blocks int", "", "DI", "SI", "DX", "R8", "CX")
 	a.p("\t// A block adds five halves below 2^52 to a limb at most, so that 512 blocks cannot fill it.")
 	a.constants()
 	a.i("LEAQ", "(R8)(R8*2)", "R9")
@@ -358,10 +354,10 @@ func (a *asm) dot() {
 	a.zero(t...)
 	a.p("block:")
 	a.load("SI", 0, z(5, 2))
-	a.apart("Z5", "Z6", "Z8", "Z9")
-	a.limbs("Z8", "Z9", z(8, 3))
-	a.loadApart("DX", "R8", "R9", "Z12", "Z13")
-	a.limbs("Z12", "Z13", z(12, 3))
+	a.apart("Z5", "Z6", "Z8", "Z11")
+	a.limbs("Z8", "Z11", z(8, 3))
+	a.loadApart("DX", "R8", "R9", "Z12", "Z15")
+	a.limbs("Z12", "Z15", z(12, 3))
 	a.product(z(8, 3), z(12, 3), t)
 	a.i("ADDQ", "$128", "SI")
 	a.i("LEAQ", "(DX)(R8*8)", "DX")
@@ -372,7 +368,7 @@ func (a *asm) dot() {
 }
 
 func (a *asm) weigh() {
-	a.function("weighIFMA", "dst, x *byte, weights *uint64, n, blocks int", "DI", "SI", "DX", "BX", "CX")
+	a.function("weighIFMA", "dst, x *byte, weights *uint64, n, blocks int", "", "DI", "SI", "DX", "BX", "CX")
 	a.p("\t// The sum v of n ≤ 51 weighed elements is below 2^180, as the weights together are below 2^52; a limb adds up less than")
 	a.p("\t// 3·51 halves below 2^52. The weights' registers are Z8; the sum is in Z0–Z3, elements in Z4–Z6.")
 	a.constants()
@@ -421,7 +417,7 @@ func (a *asm) weigh() {
 }
 
 func (a *asm) exceeds() {
-	a.function("exceedsIFMA", "over *uint64, x *byte, blocks int", "DI", "SI", "CX")
+	a.function("exceedsIFMA", "x *byte, blocks int", "over uint64", "SI", "CX")
 	a.p("\t// An element is not below p = p128·2^64 + 1 if its high word exceeds p128, less one if its low word is not zero.")
 	a.i("MOVQ", "$1", "AX")
 	a.i("VPBROADCASTQ", "AX", "Z4")
@@ -439,6 +435,6 @@ func (a *asm) exceeds() {
 	a.i("DECQ", "CX")
 	a.i("JNZ", "block")
 	a.i("KMOVW", "K0", "AX")
-	a.i("MOVQ", "AX", "(DI)")
+	a.i("MOVQ", "AX", "over+16(FP)")
 	a.end()
 }

@@ -1,0 +1,79 @@
+//go:build amd64 && !purego
+
+package field
+
+// rangeWiresIFMA is RangeWires, unless it returns false: for small matrices, and on another path.
+func rangeWiresIFMA(dst, seeds, x []byte, w, r []Elem128, shift Elem128, scratch []Elem128) bool {
+	if current != pathIFMA || len(x) < 16*32 {
+		return false
+	}
+	chunk := len(dst) / 32
+	sums, table := scratch[:rangeSums], scratch[rangeSums:]
+	a := rangeStart{seeds, factor(w[0]), factor(shift)}
+	for w = w[1:]; len(r) > 0; {
+		rows := min(len(r), 8*rangeTile)
+		n := min(len(x), 16*rows*chunk)
+		rangeRows(dst, x[:n], w[:rows], r[:rows], a, sums, table)
+		x, w, r = x[n:], w[rows:], r[rows:]
+		a = rangeStart{src: dst, weight: limbs(one156.lo, one156.hi)}
+	}
+	return true
+}
+
+// A rangeStart is what sums of products are added to: weight·src, and shift on every other wire.
+type rangeStart struct {
+	src           []byte
+	weight, shift [3]uint64
+}
+
+// rangeRows writes the sums over at most 8·rangeTile rows, of which x holds all elements that there are.
+func rangeRows(dst, x []byte, w, r []Elem128, start rangeStart, sums, table []Elem128) {
+	chunk, blocks := len(dst)/32, (len(r)+7)/8
+	for i := range blocks {
+		b := (*[rangeBlock]Elem128)(table[i*rangeBlock:])
+		d, r8, w8 := b[:12], b[12:24], b[24:]
+		spread(r8, r[8*i:])
+		spread(w8, w[8*i:])
+		copy(d, w8)
+	}
+	// Blocks of eight whole rows are read in place. Of the others the elements that there are go to edge, with zeros for the rest.
+	whole := min(len(r)/8, len(x)/(8*16*chunk))
+	var edge [8][8 * 16]byte
+	var ends [2 * 8 * 16]byte
+	var zero [3]uint64
+	for j := 0; j < chunk; j += 8 {
+		columns, keep := min(8, chunk-j), 0
+		if whole > 0 {
+			rangeColumnsIFMA(&sums[0], &table[0], &x[16*j], uintptr(16*chunk), whole, columns, keep)
+			keep = 0xff
+		}
+		for i := whole; i < blocks; i++ {
+			for row := range edge {
+				at := min(16*((8*i+row)*chunk+j), len(x))
+				clear(edge[row][copy(edge[row][:16*columns], x[at:]):])
+			}
+			rangeColumnsIFMA(&sums[0], &table[i*rangeBlock], &edge[0][0], 8*16, 1, columns, keep)
+			keep = 0xff
+		}
+		to, from := dst[32*j:], start.src[32*j:]
+		if columns < 8 {
+			copy(ends[:], from)
+			to, from = ends[:], ends[:]
+		}
+		foldIFMA(&to[0], &from[0], 32, &start.weight, &zero, &sums[0])
+		foldIFMA(&to[16], &from[16], 32, &start.weight, &start.shift, &sums[5*8/2])
+		if columns < 8 {
+			copy(dst[32*j:], ends[:])
+		}
+	}
+}
+
+// spread writes the limbs of the factors for the first eight elements of src, zero where there are fewer.
+func spread(dst, src []Elem128) {
+	var ends [8]Elem128
+	if len(src) < 8 {
+		copy(ends[:], src)
+		src = ends[:]
+	}
+	spreadIFMA(&dst[0], &src[0])
+}
