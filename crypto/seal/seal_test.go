@@ -309,6 +309,9 @@ func TestRedacted(t *testing.T) {
 		if !strings.Contains(fmt.Sprint(k, *k), "REDACTED REDACTED") {
 			t.Errorf("%v: a key prints as %v and %v", s, k, *k)
 		}
+		if b, err := json.Marshal([]any{k, *k}); err != nil || string(b) != `["REDACTED","REDACTED"]` {
+			t.Errorf("%v: a key as JSON is %s, error %v", s, b, err)
+		}
 	}
 }
 

@@ -205,6 +205,9 @@ func TestRedacted(t *testing.T) {
 	if got := fmt.Sprint(k, *k); got != "REDACTED REDACTED" {
 		t.Errorf("a key prints as %s", got)
 	}
+	if b, err := json.Marshal([]any{k, *k}); err != nil || string(b) != `["REDACTED","REDACTED"]` {
+		t.Errorf("a key as JSON is %s, error %v", b, err)
+	}
 }
 
 // leaks fails if out has a run of 4 bytes of secret, in any usual notation.
