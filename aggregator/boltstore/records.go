@@ -35,7 +35,7 @@ func (t *tx) Records(fn func(store.Record) error) error {
 	for _, task := range slices.Compact(tasks) {
 		for _, part := range []func(dap.TaskID, func(store.Record) error) error{
 			t.pinRecord, t.counterRecords, t.batchRecords, t.reportRecords, t.jobRecords, t.markRecords, t.bucketRecords,
-			t.collectedRecords, t.collectionRecords, t.helperRecords, t.shareRecords,
+			t.collectedRecords, t.collectionRecords, t.helperRecords, t.shareRecords, t.submissionRecords, t.statementRecord,
 		} {
 			if err := part(task, fn); err != nil {
 				return err
@@ -316,6 +316,10 @@ func (t *tx) AddRecord(record store.Record) error {
 		return t.AddHelperJob(r)
 	case store.ShareAnswer:
 		return t.AddShareAnswer(r)
+	case store.Submission:
+		return t.PutSubmission(r)
+	case store.Statement:
+		return t.PutStatement(r)
 	}
 	return fmt.Errorf("boltstore: internal error: unknown record %T", record)
 }

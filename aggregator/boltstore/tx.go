@@ -47,6 +47,9 @@ const (
 	kindShareDigests  // digest -> aggregate share ID
 	kindShareOrder    // number -> aggregate share ID
 
+	kindSubmissions // member -> submissionRow
+	kindStatement   // one statementRow
+
 	kinds
 )
 
@@ -57,6 +60,7 @@ var kindNames = [kinds]string{
 	"aggregated", "buckets", "intervals", "collected",
 	"collections", "collection-order", "collection-digests",
 	"helper-jobs", "helper-digests", "shares", "share-digests", "share-order",
+	"submissions", "statement",
 }
 
 // rows finds the buckets within one transaction of bbolt, each once.

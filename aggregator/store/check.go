@@ -158,6 +158,11 @@ func (c *checker) record(r Record) error {
 		c.task(r.Task)
 		c.sum.ShareAnswers++
 		c.sum.Bytes += uint64(len(r.Response))
+	case Submission:
+		c.task(r.Task)
+	case Statement:
+		c.task(r.Task)
+		c.sum.Bytes += uint64(len(r.Text) + len(r.Salts))
 	default:
 		return fmt.Errorf("store: internal error: unknown record %T", r)
 	}

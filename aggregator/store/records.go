@@ -9,7 +9,7 @@ import (
 // CareTx serves the care of a store: check, statistics, export and import. The roles never call it.
 type CareTx interface {
 	// Records calls fn with every row of the store, task by task, and stops at its first error. Within a task first come the types below in
-	// their order, with aggregation jobs after reports, then collection jobs, Helper jobs and share answers. Reports come in order of arrival,
+	// their order, with aggregation jobs after reports, then collection jobs, Helper jobs, share answers, submissions and the statement. Reports come in order of arrival,
 	// leader-selected batches, aggregation jobs, collection jobs and share answers in order of their creation, all else in order of its ID,
 	// name or time.
 	// What follows from other rows (indexes, queues, counts of reports by time) has no record.
@@ -18,7 +18,8 @@ type CareTx interface {
 	AddRecord(r Record) error
 }
 
-// A Record is one row of a store, whatever the backend: one of the types below, or an AggregationJob, CollectionJob, HelperJob or ShareAnswer.
+// A Record is one row of a store, whatever the backend: one of the types below, or an AggregationJob, CollectionJob, HelperJob, ShareAnswer,
+// Submission or Statement.
 type Record interface{ record() }
 
 // A PinRecord is a task's pinned digest.

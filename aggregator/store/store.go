@@ -50,6 +50,7 @@ type Tx interface {
 	BatchTx
 	CollectionJobTx
 	HelperTx
+	RoundTx
 	CareTx
 }
 

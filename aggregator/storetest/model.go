@@ -84,6 +84,8 @@ type modelTask struct {
 	collections map[dap.CollectionJobID]modelCollection
 	helperJobs  map[dap.AggregationJobID]numberedRow[store.HelperJob]
 	shares      map[dap.AggregateShareID]numberedRow[store.ShareAnswer]
+	submissions map[string]store.Submission
+	statement   *store.Statement
 }
 
 type numberedRow[T any] struct {
@@ -123,7 +125,7 @@ func (t *modelTx) clone() *modelTx {
 		n.counters, n.reports, n.jobs, n.batches = maps.Clone(n.counters), maps.Clone(n.reports), maps.Clone(n.jobs), maps.Clone(n.batches)
 		n.marks, n.buckets, n.collected = maps.Clone(n.marks), maps.Clone(n.buckets), maps.Clone(n.collected)
 		n.intervals, n.collections = slices.Clone(n.intervals), maps.Clone(n.collections)
-		n.helperJobs, n.shares = maps.Clone(n.helperJobs), maps.Clone(n.shares)
+		n.helperJobs, n.shares, n.submissions = maps.Clone(n.helperJobs), maps.Clone(n.shares), maps.Clone(n.submissions)
 		c.tasks[id] = &n
 	}
 	return c
@@ -146,7 +148,7 @@ func newModelTask() *modelTask {
 		jobs: make(map[dap.AggregationJobID]numberedRow[store.AggregationJob]), batches: make(map[dap.BatchID]modelBatch),
 		marks: make(map[dap.ReportID]store.BucketID), buckets: make(map[store.BucketID]modelBucket), collected: make(map[dap.BatchID]bool),
 		collections: make(map[dap.CollectionJobID]modelCollection), helperJobs: make(map[dap.AggregationJobID]numberedRow[store.HelperJob]),
-		shares: make(map[dap.AggregateShareID]numberedRow[store.ShareAnswer]),
+		shares: make(map[dap.AggregateShareID]numberedRow[store.ShareAnswer]), submissions: make(map[string]store.Submission),
 	}
 }
 

@@ -76,5 +76,6 @@ func (t *modelTx) taskRecords(id dap.TaskID, m *modelTask) ([]store.Record, erro
 	for _, a := range sortedBy(m.shares, func(a, b numberedRow[store.ShareAnswer]) int { return cmp.Compare(a.n, b.n) }) {
 		out = append(out, a.row)
 	}
-	return out, nil
+	rounds, err := t.roundRecords(id)
+	return append(out, rounds...), err
 }
