@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -146,55 +147,83 @@ const overlapping = `(() => {
 	return hits;
 })()`
 
-// checkPage loads url at both widths, light and dark, and checks that it stays quiet and fits. Screenshots go to
+// checkPage loads url wide and light, and narrow and dark, and checks that it stays quiet and fits. Screenshots go to
 // CANDOR_TEST_SCREENSHOTS, if that names a directory.
 func checkPage(t *testing.T, ctx context.Context, w *watch, url, name string) {
 	t.Helper()
-	for _, size := range []int64{1280, 390} {
-		for _, scheme := range []string{"light", "dark"} {
-			w.take()
-			media := emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}}}
-			if _, err := chromedp.Call(ctx, emulation.SetEmulatedMedia, media); err != nil {
-				t.Fatal(err)
-			}
-			if err := chromedp.Do(ctx, chromedp.EmulateViewport(size, 900), chromedp.Navigate(url)); err != nil {
-				t.Fatalf("%s at %d pixels: %v", url, size, err)
-			}
-			wide := evaluate[[]string](t, ctx, overflowing)
-			hits := evaluate[[]string](t, ctx, overlapping)
-			headings := evaluate[int](t, ctx, `document.querySelectorAll("h1").length`)
-			shot, err := chromedp.Run(ctx, chromedp.FullScreenshot(100))
-			if err != nil {
-				t.Fatal(err)
-			}
-			requests, errs := w.take()
-			if headings != 1 {
-				t.Errorf("%s: %d first-level headings, want 1: did the page load?", name, headings)
-			}
-			if len(errs) > 0 {
-				t.Errorf("%s at %d pixels, %s: the browser complains: %q", name, size, scheme, errs)
-			}
-			for _, r := range requests {
-				if r != url && r != "data:," {
-					t.Errorf("%s at %d pixels: requests %s", name, size, r)
-				}
-			}
-			if !slices.Contains(requests, url) {
-				t.Errorf("%s: the page's own request was not seen, so others would not be either: %q", name, requests)
-			}
-			if len(wide) > 0 {
-				t.Errorf("%s at %d pixels: wider than the screen: %q", name, size, wide)
-			}
-			if len(hits) > 0 {
-				t.Errorf("%s at %d pixels: labels on one another: %q", name, size, hits)
-			}
-			if dir := os.Getenv("CANDOR_TEST_SCREENSHOTS"); dir != "" {
-				file := fmt.Sprintf("%s-%d-%s.png", strings.ReplaceAll(name, "/", "-"), size, scheme)
-				if err := errors.Join(os.MkdirAll(dir, 0o755), os.WriteFile(filepath.Join(dir, file), shot, 0o644)); err != nil {
-					t.Fatal(err)
-				}
+	for size, scheme := range map[int64]string{1280: "light", 390: "dark"} {
+		w.take()
+		media := emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}}}
+		if _, err := chromedp.Call(ctx, emulation.SetEmulatedMedia, media); err != nil {
+			t.Fatal(err)
+		}
+		if err := chromedp.Do(ctx, chromedp.EmulateViewport(size, 900), chromedp.Navigate(url)); err != nil {
+			t.Fatalf("%s at %d pixels: %v", url, size, err)
+		}
+		wide := evaluate[[]string](t, ctx, overflowing)
+		hits := evaluate[[]string](t, ctx, overlapping)
+		headings := evaluate[int](t, ctx, `document.querySelectorAll("h1").length`)
+		shot, err := chromedp.Run(ctx, chromedp.FullScreenshot(100))
+		if err != nil {
+			t.Fatal(err)
+		}
+		requests, errs := w.take()
+		if headings != 1 {
+			t.Errorf("%s: %d first-level headings, want 1: did the page load?", name, headings)
+		}
+		if len(errs) > 0 {
+			t.Errorf("%s at %d pixels, %s: the browser complains: %q", name, size, scheme, errs)
+		}
+		for _, r := range requests {
+			if r != url && r != "data:," {
+				t.Errorf("%s at %d pixels: requests %s", name, size, r)
 			}
 		}
+		if !slices.Contains(requests, url) {
+			t.Errorf("%s: the page's own request was not seen, so others would not be either: %q", name, requests)
+		}
+		if len(wide) > 0 {
+			t.Errorf("%s at %d pixels: wider than the screen: %q", name, size, wide)
+		}
+		if len(hits) > 0 {
+			t.Errorf("%s at %d pixels: labels on one another: %q", name, size, hits)
+		}
+		if dir := os.Getenv("CANDOR_TEST_SCREENSHOTS"); dir != "" {
+			file := fmt.Sprintf("%s-%d-%s.png", strings.ReplaceAll(name, "/", "-"), size, scheme)
+			if err := errors.Join(os.MkdirAll(dir, 0o755), os.WriteFile(filepath.Join(dir, file), shot, 0o644)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		checkAxe(t, ctx, name, size)
+	}
+}
+
+// checkAxe runs axe-core, if CANDOR_TEST_AXE names its axe.min.js (npm package axe-core), and reports every
+// violation of WCAG 2.2 A and AA and of its best practices.
+func checkAxe(t *testing.T, ctx context.Context, name string, size int64) {
+	t.Helper()
+	file := os.Getenv("CANDOR_TEST_AXE")
+	if file == "" {
+		return
+	}
+	script, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := chromedp.Do(ctx, chromedp.Evaluate[chromedp.Void](string(script))); err != nil {
+		t.Fatal(err)
+	}
+	found, err := chromedp.Run(ctx, chromedp.Evaluate[[]string](
+		`axe.run().then(r => [String(r.passes.length)].concat(r.violations.map(v => v.id + ": " + v.help + " " + v.nodes.map(n => n.target).join(" "))))`,
+		chromedp.EvalAwaitPromise))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if passes, err := strconv.Atoi(found[0]); err != nil || passes < 10 {
+		t.Errorf("%s: axe looked at %s rules only", name, found[0])
+	}
+	for _, v := range found[1:] {
+		t.Errorf("%s at %d pixels: axe: %s", name, size, v)
 	}
 }
 

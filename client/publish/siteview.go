@@ -274,11 +274,41 @@ func (s Site) card(h Headline) cardView {
 
 // An approachView is one of the three ways to make live video safer, with its own figures.
 type approachView struct {
-	ID, Name, Does, File string
-	Cells                []approachCell
+	Name, Does, File string
+	Cells            []approachCell // by question
 }
 
-type approachCell struct{ Question, Label, Shown, Interval string }
+type approachCell struct{ Label, Shown, Interval string }
+
+// A livestreamRow is one question with the answer of each approach.
+type livestreamRow struct {
+	Question string
+	Cells    []approachCell
+}
+
+// LivestreamRows turns the approaches into the rows of one table.
+func (v siteView) LivestreamRows() []livestreamRow {
+	rows := make([]livestreamRow, len(livestreamRows))
+	for i, q := range livestreamRows {
+		rows[i].Question = q.question
+		for _, a := range v.Livestream {
+			rows[i].Cells = append(rows[i].Cells, a.Cells[i])
+		}
+	}
+	return rows
+}
+
+// Balance says how many figures are shown.
+func (v siteView) Balance() string {
+	s := plural(v.Shown, "figure is shown", "figures are shown")
+	switch v.NotShown {
+	case 0:
+		return s + "; none is withheld."
+	case 1:
+		return s + " and 1 is withheld, with its reason."
+	}
+	return s + fmt.Sprintf(" and %d are withheld, each with its reason.", v.NotShown)
+}
 
 // livestreamRows are the questions that the livestream page asks of each approach, and the metric that answers.
 var livestreamRows = []struct {
@@ -305,9 +335,9 @@ var approaches = []struct{ instrument, name, does string }{
 func (s Site) livestream() []approachView {
 	var views []approachView
 	for _, a := range approaches {
-		v := approachView{ID: a.instrument, Name: a.name, Does: a.does}
+		v := approachView{Name: a.name, Does: a.does}
 		for _, q := range livestreamRows {
-			c := approachCell{Question: q.question, Label: "not asked of this approach", Shown: "–", Interval: "–"}
+			c := approachCell{Label: "not asked of this approach", Shown: "–", Interval: "–"}
 			if id, ok := q.metrics[a.instrument]; ok {
 				if m := s.Catalogue.Metric(a.instrument + "." + id); m != nil {
 					c.Label = m.Name

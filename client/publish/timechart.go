@@ -104,7 +104,7 @@ func timeChart(id string, s Series, r Rules) chart {
 		parts = append(parts, fmt.Sprintf("%s: %s, 95 %% interval %s to %s", p.Period, formatCount(*f.Value), formatCount(*f.CILow), formatCount(*f.CIHigh)))
 	}
 	if every > 1 {
-		c.Caption += fmt.Sprintf(" Every %d. period is named.", every)
+		c.Caption += fmt.Sprintf(" One period in %d is named.", every)
 	}
 	if len(breaks) > 0 {
 		c.Caption += " Dashed lines are breaks: " + strings.Join(breaks, "; ") + "."
