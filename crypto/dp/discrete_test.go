@@ -113,7 +113,7 @@ func TestDiscreteDistribution(t *testing.T) {
 // One percent shows at 10^6 draws, a zero drawn for both signs at 10^5 (privacy design: about 146 on 22 degrees of
 // freedom, and 11,567).
 func TestDiscreteNegativeControls(t *testing.T) {
-	n := draws(50_000, 100_000, 1_000_000)
+	n := draws(20_000, 100_000, 1_000_000)
 	x, err := discreteLaplace(1, 1).Sample(newStream(78), n)
 	if err != nil {
 		t.Fatal(err)
