@@ -3,99 +3,123 @@ package xof
 import "candor/crypto/keccak"
 
 // Width is the number of streams that Lanes runs at once.
-const Width = 4
+const Width = 8
 
 // Lanes runs up to Width streams side by side whose inputs have equal lengths: Reset, then Write and WriteEach in the same
 // order as the stream's input, then one Read. With one stream, or without a vector unit, it runs them one after another.
 type Lanes struct {
-	n       int  // streams
-	vector  bool // the streams are the lanes of four, else each is in single
-	four    keccak.State4
-	blocks  [Width][keccak.Rate]byte
-	filled  int // bytes of each of blocks
-	single  [Width]Stream
-	repeats [Width][]byte
+	n      int // streams
+	width  int // lanes of the state in use, four or eight; 0 if each stream is in single
+	four   keccak.State4
+	eight  keccak.State8
+	blocks [Width][keccak.Rate]byte
+	filled int // bytes of each of blocks
+	single [Width]Stream
+	row    [Width][]byte
 }
 
 // Reset starts n streams.
 func (x *Lanes) Reset(n int) {
 	x.n, x.filled = n, 0
-	x.vector = n > 1 && keccak.Path() != "go"
-	if x.vector {
+	switch {
+	case n == 1 || keccak.Path() == "go":
+		x.width = 0
+		for i := range n {
+			x.single[i].Reset()
+		}
+	case n <= 4:
+		x.width = 4
 		x.four = keccak.State4{}
-		return
-	}
-	for i := range n {
-		x.single[i].Reset()
+	default:
+		x.width = 8
+		x.eight = keccak.State8{}
 	}
 }
 
 // Write absorbs the same bytes into every stream.
 func (x *Lanes) Write(p []byte) {
+	var each [Width][]byte
 	for i := range x.n {
-		x.repeats[i] = p
+		each[i] = p
 	}
-	x.WriteEach(&x.repeats)
+	x.WriteEach(&each)
 }
 
-// WriteEach absorbs p[i] into stream i. All of the n used have the same length; the others are overwritten.
+// WriteEach absorbs p[i] into stream i. All of the n used have the same length.
 func (x *Lanes) WriteEach(p *[Width][]byte) {
-	if !x.vector {
+	if x.width == 0 {
 		for i := range x.n {
 			x.single[i].Write(p[i])
 		}
 		return
 	}
-	x.idle(p)
-	if x.filled > 0 {
-		m := 0
-		for i := range p {
-			m = copy(x.blocks[i][x.filled:], p[i])
-			p[i] = p[i][m:]
-		}
-		if x.filled += m; x.filled < keccak.Rate {
+	done, size := 0, len(p[0])
+	if x.filled > 0 || size < keccak.Rate {
+		done = min(keccak.Rate-x.filled, size)
+		x.fill(p, 0, done)
+		if x.filled < keccak.Rate {
 			return
 		}
-		x.absorbBlocks()
+		for i := range x.width {
+			x.row[i] = x.blocks[i][:]
+		}
+		x.absorb()
+		x.filled = 0
 	}
-	whole := len(p[0]) / keccak.Rate * keccak.Rate
-	var rest [Width][]byte
-	for i := range p {
-		p[i], rest[i] = p[i][:whole], p[i][whole:]
+	if whole := (size - done) / keccak.Rate * keccak.Rate; whole > 0 {
+		for i := range x.width {
+			x.row[i] = p[x.stream(i)][done : done+whole]
+		}
+		x.absorb()
+		done += whole
 	}
-	keccak.Absorb4(&x.four, p)
-	for i := range p {
-		x.filled = copy(x.blocks[i][:], rest[i])
-	}
+	x.fill(p, done, size)
 }
 
-func (x *Lanes) absorbBlocks() {
-	for i := range x.blocks {
-		x.repeats[i] = x.blocks[i][:]
+// stream is the stream that lane i runs: those without one do what the first does.
+func (x *Lanes) stream(i int) int {
+	if i < x.n {
+		return i
 	}
-	keccak.Absorb4(&x.four, &x.repeats)
-	x.filled = 0
+	return 0
 }
 
-// idle makes the lanes without a stream do what the first does, into the same place.
-func (x *Lanes) idle(p *[Width][]byte) {
-	for i := x.n; i < Width; i++ {
-		p[i] = p[0]
+// fill appends bytes from to to of p to the blocks.
+func (x *Lanes) fill(p *[Width][]byte, from, to int) {
+	for i := range x.width {
+		copy(x.blocks[i][x.filled:], p[x.stream(i)][from:to])
+	}
+	x.filled += to - from
+}
+
+func (x *Lanes) absorb() {
+	if x.width == 4 {
+		keccak.Absorb4(&x.four, (*[4][]byte)(x.row[:4]))
+	} else {
+		keccak.Absorb8(&x.eight, &x.row)
 	}
 }
 
 // Read fills out[i] with the output of stream i. Lengths agree, as in WriteEach. It ends the streams: only Reset may follow.
 func (x *Lanes) Read(out *[Width][]byte) {
-	if !x.vector {
+	if x.width == 0 {
 		for i := range x.n {
 			x.single[i].Read(out[i])
 		}
 		return
 	}
-	x.idle(out)
-	for i := range x.blocks {
+	for i := range x.width {
+		x.row[i] = out[x.stream(i)]
 		pad(&x.blocks[i], x.filled)
-		x.four.XORBlock(i, x.blocks[i][:])
+		if x.width == 4 {
+			x.four.XORBlock(i, x.blocks[i][:])
+		} else {
+			x.eight.XORBlock(i, x.blocks[i][:])
+		}
 	}
-	keccak.Squeeze4(&x.four, out)
+	if x.width == 4 {
+		keccak.Squeeze4(&x.four, (*[4][]byte)(x.row[:4]))
+	} else {
+		keccak.Squeeze8(&x.eight, &x.row)
+	}
 }

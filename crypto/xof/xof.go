@@ -1,4 +1,4 @@
-// Package xof is XofTurboShake128, the extendable output function of VDAF: one stream at a time ([Stream]), and up to four
+// Package xof is XofTurboShake128, the extendable output function of VDAF: one stream at a time ([Stream]), and up to eight
 // streams at once over the lanes of a vector unit ([Lanes]).
 //
 // A stream is TurboSHAKE128 with domain byte 1 over
