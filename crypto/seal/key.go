@@ -2,6 +2,7 @@ package seal
 
 import (
 	"crypto/rand"
+	"encoding"
 	"fmt"
 	"io"
 
@@ -12,8 +13,7 @@ import (
 // A PrivateKey opens what was sealed to its public key under its suite. Printed
 // or marshalled as text, it says REDACTED; Bytes is the one way out.
 type PrivateKey struct {
-	suite     Suite
-	publicKey []byte
+	suite Suite
 	// secret returns the key. It is a function because package fmt, which skips
 	// the methods of unexported fields, prints all other kinds of field.
 	secret func() kem.PrivateKey
@@ -34,10 +34,7 @@ func GenerateKey(s Suite, random io.Reader) (publicKey []byte, privateKey *Priva
 		return nil, nil, fmt.Errorf("generating a key: %w", err)
 	}
 	_, sk := scheme.DeriveKeyPair(seed)
-	privateKey, err = newPrivateKey(s, sk)
-	if err != nil {
-		return nil, nil, fmt.Errorf("generating a key: %w", err)
-	}
+	privateKey = newPrivateKey(s, sk)
 	return privateKey.PublicKey(), privateKey, nil
 }
 
@@ -50,34 +47,30 @@ func ParsePrivateKey(s Suite, b []byte) (*PrivateKey, error) {
 	if err != nil {
 		return nil, fmt.Errorf("parsing a private key of %d bytes for %v: %v", len(b), s, err)
 	}
-	k, err := newPrivateKey(s, sk)
-	if err != nil {
-		return nil, fmt.Errorf("parsing a private key: %w", err)
-	}
-	return k, nil
+	return newPrivateKey(s, sk), nil
 }
 
-func newPrivateKey(s Suite, sk kem.PrivateKey) (*PrivateKey, error) {
-	// Public is called here once, since circl's X25519 key computes it on first
-	// use and keeps it without a lock, also when it decapsulates.
-	publicKey, err := sk.Public().MarshalBinary()
-	if err != nil {
-		return nil, err
-	}
-	return &PrivateKey{s, publicKey, func() kem.PrivateKey { return sk }}, nil
+func newPrivateKey(s Suite, sk kem.PrivateKey) *PrivateKey {
+	// circl's X25519 key computes its public key on first use, which may be a
+	// decapsulation, and keeps it without a lock: hence it is used here once.
+	sk.Public()
+	return &PrivateKey{s, func() kem.PrivateKey { return sk }}
 }
 
 // Suite returns the suite that k is for.
 func (k *PrivateKey) Suite() Suite { return k.suite }
 
-// PublicKey returns a copy of the public key.
-func (k *PrivateKey) PublicKey() []byte { return append([]byte(nil), k.publicKey...) }
+// PublicKey returns the key to seal to.
+func (k *PrivateKey) PublicKey() []byte { return encoded(k.secret().Public()) }
 
 // Bytes returns the key itself, for key files only.
-func (k *PrivateKey) Bytes() []byte {
-	b, err := k.secret().MarshalBinary()
+func (k *PrivateKey) Bytes() []byte { return encoded(k.secret()) }
+
+// encoded returns the bytes of a key, which is never anything but a good one.
+func encoded(key encoding.BinaryMarshaler) []byte {
+	b, err := key.MarshalBinary()
 	if err != nil {
-		panic("seal: internal error: encoding a private key: " + err.Error())
+		panic("seal: internal error: encoding a key: " + err.Error())
 	}
 	return b
 }
