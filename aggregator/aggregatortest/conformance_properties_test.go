@@ -1,7 +1,10 @@
 package aggregatortest_test
 
 import (
+	"bytes"
+	"crypto/rand"
 	"fmt"
+	mathrand "math/rand/v2"
 	"net/http"
 	"testing"
 	"time"
@@ -10,13 +13,14 @@ import (
 	"candor/aggregator/aggregatortest"
 	"candor/aggregator/helper"
 	"candor/aggregator/leader"
+	"candor/client"
 	"candor/schema/dap"
 )
 
 // A Client that shards something else than a measurement, or alters what it sharded, changes nothing for the others.
 func TestConformance_277_MaliciousClients(t *testing.T) {
 	for _, v := range aggregatortest.Variants() {
-		t.Run("item-277 "+v.Name, func(t *testing.T) {
+		t.Run("item-261 item-277 "+v.Name, func(t *testing.T) {
 			t.Parallel()
 			d := aggregatortest.New(t, aggregatortest.Options{}, aggregatortest.TaskSpec{VDAF: v.VDAF})
 			task := d.Tasks[0]
@@ -151,4 +155,40 @@ func TestConformance_112_Retention(t *testing.T) {
 		wantProblem(t, d.PostCollection(task, interval(start+2, 1)), dap.BatchOverlap)
 		wantProblem(t, d.PostShare(task, ok(dap.Marshal(shareRequest(first, late)))), dap.BatchOverlap)
 	})
+}
+
+// A recorder notes how much randomness is asked for at a time.
+type recorder struct{ sizes []int }
+
+func (r *recorder) Read(b []byte) (int, error) {
+	r.sizes = append(r.sizes, len(b))
+	return rand.Read(b)
+}
+
+// A Client takes report IDs and sharding randomness from its source of randomness, which is the system's unless a test sets another, anew for each report.
+func TestConformance_252_Randomness(t *testing.T) {
+	keys := aggregatortest.NewKeys(t)
+	for _, v := range aggregatortest.Variants() {
+		t.Run("item-252 item-253 "+v.Name, func(t *testing.T) {
+			task := aggregatortest.NewRoundTask(t, aggregatortest.TaskSpec{VDAF: v.VDAF})
+			random := new(recorder)
+			c := ok(client.New(client.Config{Task: task, LeaderHPKE: keys.LeaderHPKE, HelperHPKE: keys.HelperHPKE, PlainHTTP: true, Rand: random}))
+			measurement := v.Random(mathrand.New(mathrand.NewPCG(1, 1)))
+			a, b := ok(c.Prepare(t.Context(), measurement, nil, nil)), ok(c.Prepare(t.Context(), measurement, nil, nil))
+			if a.Metadata.ReportID == b.Metadata.ReportID || len(a.PublicShare) > 0 && bytes.Equal(a.PublicShare, b.PublicShare) {
+				t.Error("two reports share their randomness")
+			}
+			for _, want := range []int{16, task.VDAF.RandSize()} {
+				n := 0
+				for _, size := range random.sizes {
+					if size == want {
+						n++
+					}
+				}
+				if n < 2 {
+					t.Errorf("%d bytes were asked for %d times in two reports: %v", want, n, random.sizes)
+				}
+			}
+		})
+	}
 }
