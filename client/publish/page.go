@@ -103,7 +103,10 @@ func (r Release) row(f release.Figure) row {
 	switch {
 	case f.Status == release.Published:
 		w.Shown = formatCount(*f.Value)
-		w.Interval = formatCount(*f.CILow) + " to " + formatCount(*f.CIHigh)
+		w.Interval = "exact"
+		if *f.CILow < *f.CIHigh {
+			w.Interval = formatCount(*f.CILow) + " to " + formatCount(*f.CIHigh)
+		}
 		if about := formatRounded(*f.Value); about != w.Shown {
 			w.Rounded = about
 		}

@@ -311,22 +311,66 @@ func TestComparable(t *testing.T) {
 	}
 }
 
-func TestCoarsen(t *testing.T) {
-	f := release.Figure{Round: "r", Instrument: "i", Metric: "m", Cell: "not-measured", Contributors: 40}
-	for _, tc := range []struct {
-		count, n  int64
-		low, high int64
-		status    release.Status
-	}{
-		{0, 40, 0, 2, release.Coarsened}, {2, 40, 0, 2, release.Coarsened}, {3, 40, 3, 3, release.Published}, {37, 40, 37, 37, release.Published},
-		{38, 40, 38, 40, release.Coarsened}, {40, 40, 38, 40, release.Coarsened}, {1, 3, 0, 3, release.Coarsened},
-	} {
-		got := publish.Coarsen(f, tc.count, tc.n)
-		if got.Status != tc.status || *got.CILow != tc.low || *got.CIHigh != tc.high || (got.Value != nil) != (tc.status == release.Published) {
-			t.Errorf("%d of %d: %s, %d to %d", tc.count, tc.n, got.Status, *got.CILow, *got.CIHigh)
+// TestCoarsenStates plays the reader, who knows that the counts add up to the members asked: every count that is
+// under 3 may still be 0, 1 or 2, and one over n−3 may be n−2 to n where so many others can be small.
+func TestCoarsenStates(t *testing.T) {
+	check := func(counts []int64) {
+		t.Helper()
+		var n int64
+		figures := make([]release.Figure, len(counts))
+		for i, c := range counts {
+			n += c
+			figures[i] = release.Figure{Round: "r", Instrument: "i", Metric: "m", Cell: string(rune('a' + i)), Contributors: 40}
 		}
-		if err := got.Check(); err != nil {
-			t.Errorf("%d of %d: %v", tc.count, tc.n, err)
+		got := publish.CoarsenStates(figures, counts)
+		possible := make([]map[int64]bool, len(counts))
+		for i := range possible {
+			possible[i] = map[int64]bool{}
+		}
+		var try func(i int, left int64, chosen []int64)
+		try = func(i int, left int64, chosen []int64) {
+			if i == len(counts) {
+				if left == 0 {
+					for j, v := range chosen {
+						possible[j][v] = true
+					}
+				}
+				return
+			}
+			for v := *got[i].CILow; v <= min(*got[i].CIHigh, left); v++ {
+				try(i+1, left-v, append(chosen, v))
+			}
+		}
+		try(0, n, nil)
+		for i, c := range counts {
+			f := got[i]
+			if err := f.Check(); err != nil {
+				t.Fatalf("%v: %v", counts, err)
+			}
+			if !possible[i][c] {
+				t.Fatalf("%v: count %d is outside of its own bounds %d to %d", counts, c, *f.CILow, *f.CIHigh)
+			}
+			if c < 3 && n >= 10 && !(possible[i][0] && possible[i][1] && possible[i][2]) {
+				t.Fatalf("%v: of count %d a reader knows that it is one of %v", counts, c, possible[i])
+			}
+			if c > n-3 && n >= 10 && !(possible[i][n] && possible[i][n-1] && possible[i][n-2]) {
+				t.Fatalf("%v: of count %d a reader knows that it is one of %v", counts, c, possible[i])
+			}
+		}
+	}
+	for a := int64(0); a <= 6; a++ {
+		for b := int64(0); b <= 6; b++ {
+			for c := int64(0); c <= 6; c++ {
+				check([]int64{40 - a - b - c, a, b, c})
+				check([]int64{a, 12 - a, b, c})
+			}
+		}
+	}
+	check([]int64{0, 40})
+	plain := publish.CoarsenStates(make([]release.Figure, 4), []int64{20, 10, 6, 4})
+	for i, want := range []int64{20, 10, 6, 4} {
+		if plain[i].Status != release.Published || *plain[i].Value != want {
+			t.Errorf("count %d is not shown: %+v", want, plain[i])
 		}
 	}
 }

@@ -60,26 +60,47 @@ func (r Rules) isFew(f release.Figure) bool {
 // coarseBelow is the number under which a noiseless count of members, or of the others, is only bounded.
 const coarseBelow = 3
 
-// Coarsen decides a noiseless count of members, such as how many do not measure something: it is shown unless
-// it, or the number of the others, is under 3. n is the number of members asked.
-func Coarsen(f release.Figure, count, n int64) release.Figure {
-	low, high := count, count
-	f.Status = release.Published
-	switch {
-	case count < coarseBelow && count > n-coarseBelow:
-		low, high = 0, n
-		f.Status = release.Coarsened
-	case count < coarseBelow:
-		low, high = 0, coarseBelow-1
-		f.Status = release.Coarsened
-	case count > n-coarseBelow:
-		low, high = n-coarseBelow+1, n
-		f.Status = release.Coarsened
-	default:
-		f.Value = &count
+// CoarsenStates decides noiseless counts that add up to the number of members asked, such as how many measure,
+// estimate, or do not measure something. A count under 3 is only said to be 0 to 2, and one over n−3 to be
+// n−2 to n. The counts add up to n, so that the small ones could be had by subtraction; hence the smallest of
+// the others is bounded, too, by what the small ones leave open. figures and counts belong together.
+func CoarsenStates(figures []release.Figure, counts []int64) []release.Figure {
+	var n, hidden int64
+	small, widened, large := int64(0), -1, false
+	for i, c := range counts {
+		n += c
+		switch {
+		case c < coarseBelow:
+			small++
+			hidden += c
+		case widened < 0 || c < counts[widened]:
+			widened = i
+		}
 	}
-	f.CILow, f.CIHigh, f.NoiseSD = &low, &high, 0
-	return f
+	for _, c := range counts {
+		large = large || c > n-coarseBelow
+	}
+	out := make([]release.Figure, len(figures))
+	for i, f := range figures {
+		c := counts[i]
+		low, high := c, c
+		switch {
+		case c > n-coarseBelow:
+			low, high = max(n-coarseBelow+1, 0), n
+		case c < coarseBelow:
+			low, high = 0, min(coarseBelow-1, n)
+		case small > 0 && !large && i == widened:
+			low, high = max(c+hidden-small*(coarseBelow-1), 0), c+hidden
+		default:
+			f.Value = &c
+		}
+		f.CILow, f.CIHigh, f.NoiseSD, f.Status = &low, &high, 0, release.Published
+		if f.Value == nil {
+			f.Status = release.Coarsened
+		}
+		out[i] = f
+	}
+	return out
 }
 
 // A Change is how the contributors of a figure differ from those of an earlier release that overlaps or

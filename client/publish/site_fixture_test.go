@@ -120,10 +120,13 @@ var siteFigures = sync.OnceValue(func() (d decided) {
 			for _, c := range m.MagnitudeCells() {
 				add(c, bands[c], answers, false)
 			}
+			var figures []release.Figure
+			var counts []int64
 			for _, c := range m.AvailabilityCells() {
-				f := release.Figure{Round: "2026-q1", Instrument: id, Metric: m.ID, Cell: c.Column(), Contributors: siteMembers}
-				bounded = append(bounded, publish.Coarsen(f, states[c], siteMembers))
+				figures = append(figures, release.Figure{Round: "2026-q1", Instrument: id, Metric: m.ID, Cell: c.Column(), Contributors: siteMembers})
+				counts = append(counts, states[c])
 			}
+			bounded = append(bounded, publish.CoarsenStates(figures, counts)...)
 		}
 	}
 	decisions, err := publish.Decide(siteRules, cells, nil)
