@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"encoding/binary"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"sync"
@@ -120,9 +121,7 @@ func (l *leader) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	if l.pending > 0 {
 		l.pending--
-		for k, v := range l.header {
-			w.Header()[k] = v
-		}
+		maps.Copy(w.Header(), l.header)
 		return
 	}
 	if l.result == nil {

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"math/big"
 	"slices"
+	"strings"
 	"time"
 
 	"candor/crypto/dp"
@@ -43,11 +44,12 @@ type Grant struct {
 type Refusal struct{ Reasons []string }
 
 func (r *Refusal) Error() string {
-	text := "the ledger refuses:"
+	var text strings.Builder
+	text.WriteString("the ledger refuses:")
 	for _, reason := range r.Reasons {
-		text += "\n  " + reason
+		text.WriteString("\n  " + reason)
 	}
-	return text
+	return text.String()
 }
 
 // Charge grants claims, all or none, and returns when what they cost is on disk. A vector that was granted before, for the
