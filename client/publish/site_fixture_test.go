@@ -65,7 +65,7 @@ var siteFigures = sync.OnceValue(func() (d decided) {
 	states := map[metric.Cell]int64{}
 	bands := map[metric.Cell]int64{}
 	for i := range siteMembers {
-		size := int64(math.Exp(float64(i) / 14))
+		size := int64(math.Exp(float64(i) / 9))
 		for path, entry := range catalogue.Example(uint64(i+1), siteInstruments, i%4 != 0) {
 			m := catalogue.Metric(path)
 			for j, c := range m.AvailabilityCells() {

@@ -124,6 +124,13 @@ func TestSiteEqualsData(t *testing.T) {
 	for _, f := range figures {
 		statuses[f.Status]++
 	}
+	ratioStatuses := map[release.Status]int{}
+	for _, r := range ratios {
+		ratioStatuses[r.Status]++
+	}
+	if ratioStatuses[release.Published] < 5 || len(ratioStatuses) < 2 {
+		t.Errorf("the sample does not have all kinds of ratios: %v", ratioStatuses)
+	}
 	if statuses[release.Published] < 50 || statuses[release.Few] == 0 || statuses[release.WithheldCertificate] == 0 || statuses[release.Coarsened] == 0 {
 		t.Errorf("the sample does not have all kinds of figures: %v", statuses)
 	}
@@ -184,6 +191,35 @@ func TestSiteSays(t *testing.T) {
 				t.Errorf("%s does not say %q", name, want)
 			}
 		}
+	}
+	cards := document(t, files["index.html"]).Find(".card")
+	if cards.Length() != len(s.Headlines) {
+		t.Errorf("%d figures set large, want %d", cards.Length(), len(s.Headlines))
+	}
+	published := 0
+	for i, h := range s.Headlines {
+		text := cards.Eq(i).Text()
+		for _, f := range s.Bundle.Figures {
+			if !h.Ratio && f.Key() == h.Key && !strings.Contains(text, publish.FormatCount(*f.CILow)+" to "+publish.FormatCount(*f.CIHigh)) {
+				t.Errorf("headline %s does not give its interval: %q", h.Key, text)
+			}
+		}
+		for _, r := range s.Bundle.Ratios {
+			if !h.Ratio || r.Key() != h.Key {
+				continue
+			}
+			want := r.Status.Reason()
+			if r.Status == release.Published {
+				published++
+				want = fmt.Sprintf("%.1f %% to %.1f %%. That is %s of %s.", float64(*r.CILow)/1e4, float64(*r.CIHigh)/1e4, publish.FormatCount(*r.Numerator), publish.FormatCount(*r.Denominator))
+			}
+			if !strings.Contains(text, want) {
+				t.Errorf("headline %s does not say %q: %q", h.Key, want, text)
+			}
+		}
+	}
+	if published == 0 {
+		t.Error("no ratio is set large")
 	}
 	if strings.Contains(string(files["method.html"]), "overdue") {
 		t.Error("a review that is not due is called overdue")
