@@ -34,6 +34,12 @@ type gathered struct {
 	partial bool
 }
 
+// Bounds of a figures file. The one for all instruments of the catalogue has 661 lines.
+const (
+	maxLines       = 20_000
+	maxReasonBytes = 2000
+)
+
 // add takes one line. Lines without names are for people.
 func (a *assembly) add(r record) {
 	if r.instrument == "" && r.metric == "" && r.cell == "" {
@@ -41,6 +47,13 @@ func (a *assembly) add(r record) {
 	}
 	p := a.file.problems
 	c := a.file.catalogue
+	if len(a.seen) >= maxLines {
+		if !a.damaged {
+			p.at(r.at, "file has more than %d lines, the most that is read", maxLines)
+		}
+		a.damaged = true
+		return
+	}
 	if first, twice := a.seen[[3]string{r.instrument, r.metric, r.cell}]; twice {
 		p.at(r.at, "%s stands already in %s", lineName(r), first.String())
 		a.spoil(r)
@@ -88,15 +101,10 @@ func (a *assembly) add(r record) {
 		g = &gathered{metric: m, values: map[string]record{}}
 		a.metrics[m.Path()] = g
 	}
-	if r.reason != "" {
-		if before := a.file.Reasons[m.Path()]; before != "" {
-			r.reason = before + " " + r.reason
-		}
-		a.file.Reasons[m.Path()] = r.reason
-	}
 	if r.cell == stateCell {
 		g.state = &r
 		a.file.states[m.Path()] = r.valueAt
+		a.reason(m, r)
 		return
 	}
 	var cells []string
@@ -109,6 +117,20 @@ func (a *assembly) add(r record) {
 		return
 	}
 	g.values[r.cell] = r
+	a.reason(m, r)
+}
+
+// reason keeps what the member typed beside a metric's state or values.
+func (a *assembly) reason(m *metric.Metric, r record) {
+	if r.reason == "" {
+		return
+	}
+	before := a.file.Reasons[m.Path()]
+	if len(before)+len(r.reason) > maxReasonBytes || !plainName(r.reason) {
+		a.file.problems.at(r.at, "reason for %s is longer than %d bytes or has characters that do not print", m.Path(), maxReasonBytes)
+		return
+	}
+	a.file.Reasons[m.Path()] = strings.TrimSpace(before + " " + r.reason)
 }
 
 // spoilLine takes a line of which a part cannot be read: its metric and cell are there and their value is not known.
@@ -193,14 +215,14 @@ func (a *assembly) finishInfo() {
 	f.Round = round.value
 	switch {
 	case !hasRound || round.value == "":
-		f.problems.at(round.valueAt, "file does not say for which round it is; it needs a line: %s,%s,,ROUND", fileInstrument, fileRound)
+		f.problems.at(round.valueAt, "file does not say for which round it is; instrument or sheet %q needs a line with metric %q and the round as its value", fileInstrument, fileRound)
 	case a.opts.Round != "" && round.value != a.opts.Round:
 		f.problems.at(round.valueAt, "file is for round %s, not %s", quote(round.value), quote(a.opts.Round))
 	}
 	hash, hasHash := a.info[fileHash]
 	switch want := f.catalogue.Hash(); {
 	case !hasHash || hash.value == "":
-		f.problems.at(hash.valueAt, "file does not say by which catalogue it counts; it needs a line: %s,%s,,%s", fileInstrument, fileHash, want)
+		f.problems.at(hash.valueAt, "file does not say by which catalogue it counts; instrument or sheet %q needs a line with metric %q and value %s", fileInstrument, fileHash, want)
 	case hash.value != want:
 		name := a.info[fileCatalogue].value
 		f.problems.at(hash.valueAt, "file counts by another catalogue, %s with hash %s; this is %s with hash %s: make a new template and move the figures", quote(name), quote(hash.value), f.catalogue, want)

@@ -161,11 +161,11 @@ func TestCSVProblems(t *testing.T) {
 		"no lines":                 {"deterrence,help-clicked,state,not-measured,\ndeterrence,help-clicked,total,,\n", "", []string{"f.csv: metric deterrence.help-clicked has no lines; each metric of an instrument has a state, if only not-applicable"}},
 		"no state line":            {"deterrence,warnings-shown,state,measured,\n", "", []string{"f.csv:4:1: metric deterrence.warnings-shown has no line for its state; add one with measured, estimated, not-measured, not-applicable"}},
 		"other round":              {"2026Q1", "2025Q4", []string{`f.csv:2:13: file is for round "2025Q4", not "2026Q1"`}},
-		"no round":                 {"file,round,,2026Q1,\n", "", []string{"f.csv: file does not say for which round it is; it needs a line: file,round,,ROUND"}},
+		"no round":                 {"file,round,,2026Q1,\n", "", []string{`f.csv: file does not say for which round it is; instrument or sheet "file" needs a line with metric "round" and the round as its value`}},
 		"other catalogue":          {catalogue.Hash(), "abc", []string{`f.csv:3:12: file counts by another catalogue, "" with hash "abc"; this is csea-industry-metrics 0.1 with hash ` + catalogue.Hash() + `: make a new template and move the figures`}},
 		"missing column":           {"instrument,metric,cell,value", "instrument,metric,code,value", []string{`f.csv:1: column "cell" is missing; the header has "instrument,metric,code,value,reason"`}},
 		"short row":                {"total,60,", "total,60", []string{`f.csv:7: row has 4 fields, the header 5; a field that contains a separator must stand in quotation marks`}},
-		"unknown line of the file": {"file,round,,2026Q1", "file,rund,,2026Q1", []string{"f.csv: file does not say for which round it is; it needs a line: file,round,,ROUND", `f.csv:2:1: there is no line "file rund"`}},
+		"unknown line of the file": {"file,round,,2026Q1", "file,rund,,2026Q1", []string{`f.csv: file does not say for which round it is; instrument or sheet "file" needs a line with metric "round" and the round as its value`, `f.csv:2:1: there is no line "file rund"`}},
 		"several at once": {"measured,\ndeterrence,warnings-shown,total,100,\ndeterrence,sessions-stopped,state,estimated,\ndeterrence,sessions-stopped,total,60",
 			"measured,\ndeterrence,warnings-shown,total,1 000,\ndeterrence,sessions-stopped,state,sure,\ndeterrence,sessions-stopped,total,x", []string{
 				`f.csv:5:33: deterrence.warnings-shown total is wrong: "1 000" has a thousands separator or a fraction; write plain digits, 1000 if that is meant`,
@@ -292,6 +292,41 @@ func TestCheckIsFast(t *testing.T) {
 		if !report.OK() || elapsed > time.Second {
 			t.Errorf("%s: took %v, errors %v", format, elapsed, report.Errors)
 		}
+	}
+}
+
+// TestHostileCSVMemory reads CSV files of the largest size.
+func TestHostileCSVMemory(t *testing.T) {
+	if testing.Short() {
+		t.Skip("reads 16 MiB files")
+	}
+	header := "instrument,metric,cell,value,reason\nfile,round,,2026Q1,\nfile,hash,," + catalogue.Hash() + ",\n"
+	fill := func(line func(i int) string) string {
+		var b strings.Builder
+		b.WriteString(header)
+		for i := 0; b.Len() < 16<<20-100; i++ {
+			b.WriteString(line(i))
+		}
+		return b.String()
+	}
+	for name, text := range map[string]string{
+		"unknown instruments": fill(func(i int) string { return fmt.Sprintf("x%x,a,b,1,\n", i) }),
+		"unknown cells":       fill(func(i int) string { return fmt.Sprintf("scope,size-band,%x,1,why\n", i) }),
+		"one line repeated":   fill(func(int) string { return "scope,size-band,state,measured,why\n" }),
+		"long reason":         header + "scope,size-band,state,measured," + strings.Repeat("x", 15<<20) + "\n",
+	} {
+		t.Run(name, func(t *testing.T) {
+			var report *figures.Report
+			start := time.Now()
+			peak := peakMemory(t, func() { report = read(t, []byte(text), "f.csv").Check(nil) })
+			t.Logf("%v, peak %d MB, %d errors, the first one %s", time.Since(start), peak>>20, len(report.Errors), report.Errors[0])
+			if last := report.Errors[len(report.Errors)-1].Text; len(report.Errors) > 1000 && !strings.HasSuffix(last, " more problems") {
+				t.Errorf("the last of %d errors is %q", len(report.Errors), last)
+			}
+			if peak > 200<<20 || report.OK() {
+				t.Errorf("used %d MB, accepted: %v", peak>>20, report.OK())
+			}
+		})
 	}
 }
 

@@ -87,18 +87,18 @@ func (l *problemList) at(p place, format string, args ...any) {
 	l.list = append(l.list, Problem{File: l.file, Sheet: p.sheet, Cell: p.cell, Line: p.line, Column: p.column, Text: fmt.Sprintf(format, args...)})
 }
 
-// all returns the problems, with a remark if there were more.
-func (l *problemList) all() Problems {
-	if l.dropped > 0 {
-		return append(l.list[:len(l.list):len(l.list)], Problem{File: l.file, Text: fmt.Sprintf("and %d more problems", l.dropped)})
-	}
-	return l.list
-}
-
 // err returns the problems as an error, or nil if there are none.
 func (l *problemList) err() error {
 	if len(l.list) == 0 {
 		return nil
 	}
-	return l.all()
+	return append(l.list[:len(l.list):len(l.list)], l.more()...)
+}
+
+// more returns a remark if there were more problems than the list holds.
+func (l *problemList) more() Problems {
+	if l.dropped == 0 {
+		return nil
+	}
+	return Problems{{File: l.file, Text: fmt.Sprintf("and %d more problems", l.dropped)}}
 }

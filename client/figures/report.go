@@ -53,7 +53,7 @@ func (r *Report) Unexplained() []Question {
 // kind of period, kept by the member; nil compares with nothing.
 func (f *File) Check(last metric.Figures) *Report {
 	r := &Report{File: f.Name, Round: f.Round, Catalogue: f.catalogue.String(), Hash: f.catalogue.Hash(), Instruments: append([]string{}, f.Instruments...),
-		Errors: append(Problems{}, f.problems.all()...), Questions: []Question{}, Notes: append([]string{}, f.Notes...)}
+		Errors: append(Problems{}, f.problems.list...), Questions: []Question{}, Notes: append([]string{}, f.Notes...)}
 	for _, e := range f.Figures {
 		switch e.State {
 		case metric.Measured:
@@ -87,6 +87,7 @@ func (f *File) Check(last metric.Figures) *Report {
 	}
 	// In the order of the lines; problems of a workbook have no line and keep the order of the catalogue.
 	slices.SortStableFunc(r.Errors, func(a, b Problem) int { return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column)) })
+	r.Errors = append(r.Errors, f.problems.more()...)
 	return r
 }
 

@@ -72,8 +72,8 @@ func TestXLSXProblems(t *testing.T) {
 			[]string{`sheet "Deterrance" is no instrument of the catalogue and was not read (did you mean deterrence?)`}},
 		"own sheet": {func(f *excelize.File) error { _, err := f.NewSheet("my notes"); return err }, nil, []string{`sheet "my notes" is no instrument of the catalogue and was not read`}},
 		"no file sheet": {func(f *excelize.File) error { return f.DeleteSheet("file") }, []string{
-			"f.xlsx: file does not say for which round it is; it needs a line: file,round,,ROUND",
-			"f.xlsx: file does not say by which catalogue it counts; it needs a line: file,hash,," + catalogue.Hash()}, nil},
+			`f.xlsx: file does not say for which round it is; instrument or sheet "file" needs a line with metric "round" and the round as its value`,
+			`f.xlsx: file does not say by which catalogue it counts; instrument or sheet "file" needs a line with metric "hash" and value ` + catalogue.Hash()}, nil},
 		"other round": {func(f *excelize.File) error { return f.SetCellValue("file", "B2", "2020Q1") }, []string{`f.xlsx:file!B2: file is for round "2020Q1", not "2026Q1"`}, nil},
 		"several": {func(f *excelize.File) error {
 			return cmpFirst(f.SetCellValue("deterrence", "C3", "x"), f.SetCellValue("deterrence", "C4", ""), f.SetCellFormula("deterrence", "C7", "1+1"))

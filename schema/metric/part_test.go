@@ -12,7 +12,7 @@ import (
 )
 
 func TestPartsOfCollaboration(t *testing.T) {
-	parts, err := standard.Instrument("collaboration").Parts(map[string]int64{"signals-sent": 4194303})
+	parts, err := standard.Instrument("collaboration").Parts(map[string]int64{"signals-sent": 8388607})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -31,16 +31,17 @@ func TestPartsOfCollaboration(t *testing.T) {
 	want := []summary{
 		{"counts", metric.Counts, 8388607, false, 0, 7, "hashes-contributed", "collaboration.hashes-contributed[image]"},
 		{"counts-2", metric.Counts, 1048575, false, 0, 1, "hashes-withdrawn", "collaboration.hashes-withdrawn"},
-		{"counts-3", metric.Counts, 4194303, true, 0, 4, "signals-sent signals-confirmed signals-wrong accounts-from-signals", "collaboration.signals-sent"},
+		{"counts-3", metric.Counts, 8388607, true, 0, 1, "signals-sent", "collaboration.signals-sent"}, // the cap of the first, and noise
 		{"counts-4", metric.Counts, 16777215, true, 0, 1, "signals-checked", "collaboration.signals-checked"},
-		{"counts-5", metric.Counts, 255, false, 0, 1, "method-notes", "collaboration.method-notes"},
+		{"counts-5", metric.Counts, 4194303, true, 0, 3, "signals-confirmed signals-wrong accounts-from-signals", "collaboration.signals-confirmed"},
+		{"counts-6", metric.Counts, 255, false, 0, 1, "method-notes", "collaboration.method-notes"},
 		{"answers", metric.Answers, 0, false, 9, 8*4 + 9, "hashes-contributed hashes-withdrawn signals-sent signals-checked signals-confirmed signals-wrong accounts-from-signals method-notes",
 			"collaboration.hashes-contributed[state:measured]"},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("parts differ (-want +got):\n%s", diff)
 	}
-	if got, want := parts[5].Cells[len(parts[5].Cells)-1].String(), "collaboration.hashes-contributed[magnitude:ge-10m]"; got != want {
+	if got, want := parts[6].Cells[len(parts[6].Cells)-1].String(), "collaboration.hashes-contributed[magnitude:ge-10m]"; got != want {
 		t.Errorf("last cell is %s, want %s", got, want)
 	}
 }
