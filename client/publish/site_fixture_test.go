@@ -48,6 +48,11 @@ var siteRules = publish.Rules{
 	Giants: map[string]int{}, Waived: map[string]bool{},
 }
 
+type noiseLaw struct {
+	sd   float64
+	half int64
+}
+
 type decided struct {
 	figures []release.Figure
 	ratios  []release.Ratio
@@ -92,21 +97,22 @@ var siteFigures = sync.OnceValue(func() (d decided) {
 		}
 	}
 	member := dp.Laplace{Epsilon: big.NewRat(1, 1), Delta1: 1}
-	var counts, answers dp.Sum
-	counts.Add(member.Law(), siteMembers)
-	answers.Add(dp.DiscreteLaplace{Scale: big.NewRat(1, 1)}.Law(), 2)
+	var byMembers, byAggregators dp.Sum
+	byMembers.Add(member.Law(), siteMembers)
+	byAggregators.Add(dp.DiscreteLaplace{Scale: big.NewRat(1, 1)}.Law(), 2)
+	counts := noiseLaw{byMembers.StdDev(), byMembers.HalfWidth(0.95)}
+	answers := noiseLaw{byAggregators.StdDev(), byAggregators.HalfWidth(0.95)}
 	var cells []publish.Cell
 	var bounded []release.Figure
 	for _, id := range siteInstruments {
 		in := catalogue.Instrument(id)
 		for i := range in.Metrics {
 			m := &in.Metrics[i]
-			add := func(c metric.Cell, v int64, law dp.Sum, certificate bool) {
-				estimate := v + int64(math.Round(random.NormFloat64()*law.StdDev()))
-				half := law.HalfWidth(0.95)
+			add := func(c metric.Cell, v int64, law noiseLaw, certificate bool) {
+				estimate := v + int64(math.Round(random.NormFloat64()*law.sd))
 				cell := publish.Cell{
 					Key:      release.Key{Round: "2026-q1", Instrument: id, Metric: m.ID, Cell: c.Column()},
-					Estimate: estimate, Low: estimate - half, High: estimate + half, SD: math.Round(law.StdDev()*1000) / 1000, Groups: groups[m.Path()],
+					Estimate: estimate, Low: estimate - law.half, High: estimate + law.half, SD: math.Round(law.sd*1000) / 1000, Groups: groups[m.Path()],
 				}
 				if certificate {
 					k := siteRules.Certificate(m.Path(), estimate, cell.SD, siteCap, 64, 1)
