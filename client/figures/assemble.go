@@ -155,13 +155,14 @@ func (a *assembly) spoilLine(r record) {
 func (a *assembly) spoil(r record) { a.file.bad[r.instrument+"."+r.metric] = true }
 
 func lineName(r record) string {
-	name := r.instrument
+	var name strings.Builder
+	name.WriteString(r.instrument)
 	for _, part := range []string{r.metric, r.cell} {
 		if part != "" {
-			name += " " + part
+			name.WriteString(" " + part)
 		}
 	}
-	return quote(name)
+	return quote(name.String())
 }
 
 // String names a place for the middle of a sentence.

@@ -204,14 +204,14 @@ func TestAnswers(t *testing.T) {
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			text := header + fmt.Sprintf("transparency;%s;state;measured\ntransparency;%s;%s;%s\n", test.metric, test.metric, test.cell, test.value)
-			var got string
+			var got strings.Builder
 			for _, e := range read(t, []byte(text), "").Check(nil).Errors {
 				if !strings.Contains(e.Text, "has no lines") { // of the other metrics
-					got += e.Text
+					got.WriteString(e.Text)
 				}
 			}
-			if got != test.want {
-				t.Errorf("error is %q, want %q", got, test.want)
+			if got.String() != test.want {
+				t.Errorf("error is %q, want %q", got.String(), test.want)
 			}
 		})
 	}

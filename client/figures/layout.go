@@ -2,6 +2,7 @@ package figures
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -139,10 +140,8 @@ func (t *Template) instruments() ([]string, error) {
 		if t.Catalogue.Instrument(id) == nil {
 			return nil, fmt.Errorf("catalogue %s has no instrument %s%s", t.Catalogue, quote(id), didYouMean(id, allInstruments(t.Catalogue)))
 		}
-		for _, other := range t.Instruments[:i] {
-			if other == id {
-				return nil, fmt.Errorf("instrument %s is named twice", quote(id))
-			}
+		if slices.Contains(t.Instruments[:i], id) {
+			return nil, fmt.Errorf("instrument %s is named twice", quote(id))
 		}
 	}
 	return t.Instruments, nil

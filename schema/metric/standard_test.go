@@ -2,6 +2,7 @@ package metric_test
 
 import (
 	"errors"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -144,9 +145,7 @@ func TestStandardAgainstReference(t *testing.T) {
 	}
 	want := map[string][]string{}
 	for _, m := range []map[string][]string{ref.CodeLists, ref.ChoiceLists} {
-		for id, codes := range m {
-			want[id] = codes
-		}
+		maps.Copy(want, m)
 	}
 	if diff := cmp.Diff(want, lists); diff != "" {
 		t.Errorf("code lists differ (-want +got):\n%s", diff)
