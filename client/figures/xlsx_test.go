@@ -157,7 +157,7 @@ func handmade() parts {
 		"xl/_rels/workbook.xml.rels": text(relsXML),
 		"xl/worksheets/1.xml":        sheet(inline("metric", "value"), inline("round", "2026Q1"), inline("hash", catalogue.Hash())),
 		"xl/worksheets/2.xml": sheet(inline("metric", "cell", "value"),
-			inline("warnings-shown", "state", "measured"), `<row><c t="s"><v>0</v></c><c t="inlineStr"><is><r><t>to</t></r><r><t>tal</t></r></is></c><c><v>1.2E2</v></c></row>`,
+			inline("warnings-shown", "state", "measured"), `<row><c t="s"><v>0</v></c><c t="inlineStr"><is><r><t>to</t></r><r><t>tal</t></r></is></c><c><v>1.2E6</v></c></row>`,
 			inline("sessions-stopped", "state", "not-measured"), inline("help-clicked", "state", "not-applicable")),
 		"xl/strings.xml": text(`<sst><si><r><t>warnings</t></r><r><t>-shown</t></r><rPh><t>sound</t></rPh></si></sst>`),
 	}
@@ -168,8 +168,8 @@ func TestXLSXOfOtherPrograms(t *testing.T) {
 	if report := file.Check(nil); !report.OK() {
 		t.Fatal(report.Errors)
 	}
-	if got := file.Figures["deterrence.warnings-shown"].Values[0]; got != 120 {
-		t.Errorf("warnings shown = %d, want 120", got)
+	if got := file.Figures["deterrence.warnings-shown"].Values[0]; got != 1200000 {
+		t.Errorf("warnings shown = %d, want 1200000", got)
 	}
 }
 
