@@ -97,7 +97,7 @@ func (t *tx) LeaderBatches(task dap.TaskID) ([]store.LeaderBatch, error) {
 	if err := t.check(false); err != nil {
 		return nil, err
 	}
-	if err := t.flush(); err != nil {
+	if err := t.flushCounts(); err != nil {
 		return nil, err
 	}
 	open := t.find(task, kindOpen)

@@ -49,6 +49,8 @@ type Store struct {
 	opts Options
 	db   *bbolt.DB
 
+	filters filters
+
 	// mu guards the turn: at most one goroutine has it, and only that one touches the open group.
 	mu     sync.Mutex
 	taken  bool // someone has the turn
@@ -149,7 +151,7 @@ func (s *Store) View(ctx context.Context, name string, fn func(store.Tx) error) 
 		return err
 	}
 	err = s.db.View(func(b *bbolt.Tx) error {
-		tx := &tx{rows: newRows(b)}
+		tx := &tx{rows: s.newRows(b)}
 		defer tx.end()
 		return fn(tx)
 	})

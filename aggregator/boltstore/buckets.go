@@ -191,20 +191,55 @@ func (t *tx) MarkAggregated(task dap.TaskID, bucket store.BucketID, ids []dap.Re
 	if err := checkBucketID(bucket); err != nil {
 		return nil, err
 	}
-	b, err := t.make(task, kindAggregated)
+	n, err := t.bucketNumber(task, bucket)
 	if err != nil {
 		return nil, err
 	}
-	value := raw([]byte(bucket))
+	marks := t.index(task, indexMarks)
 	var replayed []dap.ReportID
 	for _, id := range ids {
-		if b.Get(id[:]) != nil {
+		_, seen, err := marks.find(id)
+		if err != nil {
+			return nil, err
+		}
+		if seen {
 			replayed = append(replayed, id)
 			continue
 		}
-		if err := t.put(b, id[:], nil, value); err != nil {
-			return nil, err
-		}
+		marks.add(id, n)
 	}
 	return replayed, nil
+}
+
+// bucketNumber returns the number that stands for a bucket in the index of marks.
+func (t *tx) bucketNumber(task dap.TaskID, bucket store.BucketID) (uint64, error) {
+	if v := get(t.find(task, kindMarkBuckets), []byte(bucket)); v != nil {
+		return decodeUint64("number of a bucket", v)
+	}
+	numbers, err := t.make(task, kindMarkNumbers)
+	if err != nil {
+		return 0, err
+	}
+	buckets, err := t.make(task, kindMarkBuckets)
+	if err != nil {
+		return 0, err
+	}
+	n, err := number(numbers)
+	if err != nil {
+		return 0, err
+	}
+	if err := t.put(numbers, keyUint64(n), nil, raw([]byte(bucket))); err != nil {
+		return 0, err
+	}
+	return n, t.put(buckets, []byte(bucket), nil, encodeUint64(n))
+}
+
+// markBucket returns the bucket that a number in the index of marks stands for.
+func (t *tx) markBucket(task dap.TaskID, n uint64) (store.BucketID, error) {
+	v := get(t.find(task, kindMarkNumbers), keyUint64(n))
+	if v == nil {
+		return "", fmt.Errorf("bucket %d of the marks: %w", n, errMalformed)
+	}
+	id, err := peekRaw("bucket of a mark", v)
+	return store.BucketID(id), err
 }

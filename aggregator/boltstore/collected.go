@@ -111,60 +111,54 @@ func (t *tx) AggregatedReports(task dap.TaskID, batch store.Batch, after *dap.Re
 	if err := t.check(false); err != nil {
 		return nil, err
 	}
-	// A task has report rows or marks, according to the role.
-	ids, err := t.scan(task, kindIDs, after, limit, t.aggregatedRows(task, batch))
-	if err != nil {
-		return nil, err
-	}
-	marked, err := t.scan(task, kindAggregated, after, limit, func(_ dap.ReportID, value []byte) (bool, error) {
-		id, err := peekRaw("aggregated report", value)
-		return inBatch(batch, store.BucketID(id)), err
-	})
-	if err != nil {
-		return nil, err
-	}
-	ids = append(ids, marked...)
-	slices.SortFunc(ids, func(a, b dap.ReportID) int { return bytes.Compare(a[:], b[:]) })
-	ids = slices.Compact(ids)
-	return ids[:min(len(ids), max(limit, 0))], nil
-}
-
-// scan returns up to limit keys greater than after that match.
-func (t *tx) scan(task dap.TaskID, k kind, after *dap.ReportID, limit int, match func(id dap.ReportID, value []byte) (bool, error)) ([]dap.ReportID, error) {
-	b := t.find(task, k)
-	if b == nil {
+	var ids []dap.ReportID
+	if limit <= 0 {
 		return nil, nil
 	}
-	c := b.Cursor()
-	key, value := c.First()
-	if after != nil {
-		if key, value = c.Seek(after[:]); bytes.Equal(key, after[:]) {
-			key, value = c.Next()
-		}
-	}
-	var ids []dap.ReportID
-	for ; key != nil && len(ids) < limit; key, value = c.Next() {
-		id := dap.ReportID(key)
-		ok, err := match(id, value)
+	// A task has report rows or marks, according to the role.
+	for kinds, match := range map[indexKinds]func(uint64) (bool, error){
+		indexReports: t.aggregatedRows(task, batch), indexMarks: t.markedBuckets(task, batch),
+	} {
+		found := 0
+		err := t.index(task, kinds).scan(after, func(id dap.ReportID, n uint64) (bool, error) {
+			ok, err := match(n)
+			if ok && err == nil {
+				ids = append(ids, id)
+				found++
+			}
+			return found < limit, err
+		})
 		if err != nil {
 			return nil, err
 		}
-		if ok {
-			ids = append(ids, id)
-		}
 	}
-	return ids, nil
+	slices.SortFunc(ids, func(a, b dap.ReportID) int { return bytes.Compare(a[:], b[:]) })
+	ids = slices.Compact(ids)
+	return ids[:min(len(ids), limit)], nil
 }
 
-// aggregatedRows tells by a report's row whether it was aggregated into the batch.
-func (t *tx) aggregatedRows(task dap.TaskID, batch store.Batch) func(dap.ReportID, []byte) (bool, error) {
-	jobs := make(map[dap.AggregationJobID]bool)
-	return func(id dap.ReportID, value []byte) (bool, error) {
-		n, err := decodeUint64("report number", value)
-		if err != nil {
-			return false, err
+// markedBuckets tells by a bucket's number whether it belongs to the batch.
+func (t *tx) markedBuckets(task dap.TaskID, batch store.Batch) func(uint64) (bool, error) {
+	buckets := make(map[uint64]bool)
+	return func(n uint64) (bool, error) {
+		in, known := buckets[n]
+		if !known {
+			id, err := t.markBucket(task, n)
+			if err != nil {
+				return false, err
+			}
+			in = inBatch(batch, id)
+			buckets[n] = in
 		}
-		r, err := t.report(task, id, n)
+		return in, nil
+	}
+}
+
+// aggregatedRows tells by a report's number whether it was aggregated into the batch.
+func (t *tx) aggregatedRows(task dap.TaskID, batch store.Batch) func(uint64) (bool, error) {
+	jobs := make(map[dap.AggregationJobID]bool)
+	return func(n uint64) (bool, error) {
+		r, err := t.report(task, dap.ReportID{}, n)
 		if err != nil || r.row.State != store.ReportAggregated {
 			return false, err
 		}

@@ -1,6 +1,8 @@
 package boltstore
 
 import (
+	"context"
+	"crypto/rand"
 	"fmt"
 	"time"
 
@@ -30,6 +32,14 @@ func Recode(name string, value []byte) ([]byte, error) {
 		r = new(helperRow)
 	case "share":
 		r = new(shareRow)
+	case "run":
+		r = new(runRow)
+	case "chunk":
+		entries, err := chunk(value)
+		if err != nil {
+			return nil, err
+		}
+		return raw(entries), nil
 	case "number":
 		n, err := decodeUint64("number", value)
 		return encodeUint64(n), err
@@ -83,6 +93,8 @@ func Samples() map[string][][]byte {
 	})
 	add("helper", &helperRow{State: store.JobFinished}, &helperRow{1, [32]byte{2}, []byte("request"), []byte("response"), at, at, at, store.JobLive})
 	add("share", &shareRow{}, &shareRow{1, [32]byte{2}, interval, []byte("response"), at}, &shareRow{Batch: *batch})
+	add("run", &runRow{1, 1000})
+	samples["chunk"] = [][]byte{raw(newEntry(dap.ReportID{1}, 2)), raw(append(newEntry(dap.ReportID{1}, 2), newEntry(dap.ReportID{3}, 4)...))}
 	samples["number"] = [][]byte{encodeUint64(0), encodeUint64(1 << 63)}
 	samples["bytes"] = [][]byte{raw(nil), raw([]byte("request"))}
 	x := numbered{n: 3, id: dap.ReportID{1}, row: reportRow{Time: 4, NotBefore: at}}
@@ -109,3 +121,48 @@ func (s *Store) Waiting() int {
 
 // MappedResident returns how many bytes of files are resident in this process.
 func MappedResident() int { return mappedResident() }
+
+// Runs returns the number of runs of each level in a task's index of marks.
+func (s *Store) Runs(task dap.TaskID) (levels [maxLevel + 1]int) {
+	err := s.View(context.Background(), "test", func(tx store.Tx) error {
+		x := tx.(interface {
+			index(dap.TaskID, indexKinds) *index
+		}).index(task, indexMarks)
+		if err := x.load(); err != nil {
+			return err
+		}
+		for _, r := range x.list {
+			levels[r.Level]++
+		}
+		return nil
+	})
+	if err != nil {
+		panic(err)
+	}
+	return levels
+}
+
+// Filters returns the number of filters in memory, and their bytes.
+func (s *Store) Filters() (n, bytes int) { return len(s.filters.byName), s.filters.bytes }
+
+// FalsePositives returns in how many of tries random IDs a filter of so many random IDs is wrong; it panics if it denies one that it has.
+func FalsePositives(entries, tries int) (wrong int) {
+	f := newFilter(uint64(entries))
+	random := func() (id dap.ReportID) {
+		rand.Read(id[:])
+		return id
+	}
+	for range entries {
+		id := random()
+		f.add(id)
+		if !f.mayHave(id) {
+			panic("denied")
+		}
+	}
+	for range tries {
+		if f.mayHave(random()) {
+			wrong++
+		}
+	}
+	return wrong
+}

@@ -128,7 +128,7 @@ func (s *Store) turn(fn func(store.Tx) error) (g *group, err error) {
 			} else if err != nil {
 				return nil, fmt.Errorf("beginning a transaction: %w", err)
 			}
-			s.group = &group{bolt: b, rows: newRows(b), done: make(chan struct{})}
+			s.group = &group{bolt: b, rows: s.newRows(b), done: make(chan struct{})}
 		}
 		g, again, err = s.run(fn)
 		if !again {
@@ -153,6 +153,7 @@ func (s *Store) run(fn func(store.Tx) error) (g *group, again bool, err error) {
 		case tx.first:
 			// There is nobody else in the group.
 			s.group = nil
+			s.filters.forget(tx.newRuns...)
 			if e := g.bolt.Rollback(); e != nil && returned {
 				err = errors.Join(err, fmt.Errorf("rolling back: %w", e))
 			}

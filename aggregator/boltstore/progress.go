@@ -58,8 +58,18 @@ func (t *tx) count(task dap.TaskID, key countKey) *progress {
 	return p
 }
 
-// flush writes the counters; it is called before they are read and when the function has succeeded.
+// flush writes what was put off; it is called when the function has succeeded.
 func (t *tx) flush() error {
+	for _, x := range t.indexes {
+		if err := x.flush(); err != nil {
+			return err
+		}
+	}
+	return t.flushCounts()
+}
+
+// flushCounts writes the counters; it is called before they are read.
+func (t *tx) flushCounts() error {
 	for key, d := range t.counts {
 		if key.batch {
 			if err := t.countBatch(key.task, key.id, d); err != nil {
@@ -98,7 +108,7 @@ func (t *tx) Progress(task dap.TaskID, batch store.Batch) (store.Progress, error
 	if err := t.check(false); err != nil {
 		return store.Progress{}, err
 	}
-	if err := t.flush(); err != nil {
+	if err := t.flushCounts(); err != nil {
 		return store.Progress{}, err
 	}
 	if batch.ID != nil {

@@ -119,13 +119,12 @@ func (t *tx) reportRecords(task dap.TaskID, fn func(store.Record) error) error {
 	ids := make([]dap.ReportID, min(run, last))
 	for from := uint64(1); from <= last; from += run {
 		found := 0
-		err := t.each(task, kindIDs, func(k, v []byte) error {
-			n, err := decodeUint64("report number", v)
-			if err == nil && n >= from && n-from < uint64(len(ids)) {
-				ids[n-from] = dap.ReportID(k)
+		err := t.index(task, indexReports).scan(nil, func(id dap.ReportID, n uint64) (bool, error) {
+			if n >= from && n-from < uint64(len(ids)) {
+				ids[n-from] = id
 				found++
 			}
-			return err
+			return true, nil
 		})
 		if err != nil {
 			return err
@@ -190,12 +189,12 @@ func (t *tx) jobRecords(task dap.TaskID, fn func(store.Record) error) error {
 }
 
 func (t *tx) markRecords(task dap.TaskID, fn func(store.Record) error) error {
-	return t.each(task, kindAggregated, func(k, v []byte) error {
-		bucket, err := peekRaw("aggregated report", v)
+	return t.index(task, indexMarks).scan(nil, func(id dap.ReportID, n uint64) (bool, error) {
+		bucket, err := t.markBucket(task, n)
 		if err != nil {
-			return err
+			return false, err
 		}
-		return fn(store.MarkRecord{Task: task, Report: dap.ReportID(k), Bucket: store.BucketID(bucket)})
+		return true, fn(store.MarkRecord{Task: task, Report: id, Bucket: bucket})
 	})
 }
 

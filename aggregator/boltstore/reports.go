@@ -45,12 +45,7 @@ type numbered struct {
 
 // numberOf returns a report's number, or false if the task has never seen it.
 func (t *tx) numberOf(task dap.TaskID, id dap.ReportID) (uint64, bool, error) {
-	v := get(t.find(task, kindIDs), id[:])
-	if v == nil {
-		return 0, false, nil
-	}
-	n, err := decodeUint64("report number", v)
-	return n, true, err
+	return t.index(task, indexReports).find(id)
 }
 
 // report returns a report by its number.
@@ -89,11 +84,10 @@ func (t *tx) AddReport(task dap.TaskID, r store.Report) error {
 	if err := t.check(true); err != nil {
 		return err
 	}
-	ids, err := t.make(task, kindIDs)
-	if err != nil {
+	ids := t.index(task, indexReports)
+	if _, seen, err := ids.find(r.ID); err != nil {
 		return err
-	}
-	if ids.Get(r.ID[:]) != nil {
+	} else if seen {
 		return fmt.Errorf("adding report %s: %w", r.ID, store.ErrConflict)
 	}
 	reports, err := t.make(task, kindReports)
@@ -109,9 +103,7 @@ func (t *tx) AddReport(task dap.TaskID, r store.Report) error {
 		return err
 	}
 	row := numbered{id: r.ID, n: n, row: reportRow{State: store.ReportUnassigned, Time: r.Time, NotBefore: r.NotBefore}}
-	if err := t.put(ids, r.ID[:], nil, encodeUint64(n)); err != nil {
-		return err
-	}
+	ids.add(r.ID, n)
 	if err := t.put(bodies, keyUint64(n), nil, raw(r.Encoded)); err != nil {
 		return err
 	}

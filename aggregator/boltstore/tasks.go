@@ -88,6 +88,16 @@ func (t *tx) DeleteTask(task dap.TaskID) error {
 	if tasks.Bucket(task[:]) == nil {
 		return nil
 	}
+	for _, kinds := range indexes {
+		x := t.index(task, kinds)
+		if err := x.load(); err != nil {
+			return err
+		}
+		for _, r := range x.list {
+			t.filters.forget(r.name)
+		}
+		delete(t.indexes, indexKey{task, kinds.young})
+	}
 	t.dirty = true
 	delete(t.tasks, task)
 	if err := tasks.DeleteBucket(task[:]); err != nil {

@@ -18,24 +18,30 @@ var errReadOnly = errors.New("boltstore: a View cannot write")
 type kind uint8
 
 const (
-	kindCounters   kind = iota // name -> n
-	kindIDs                    // report ID -> number
-	kindReports                // number -> reportRow
-	kindBodies                 // number -> encoded report
-	kindUnassigned             // NotBefore, number -> report ID, time
-	kindProgress               // time -> progress
-	kindBatches                // batch ID -> batchRow
-	kindOpen                   // number -> batch ID, while it is not reserved
+	kindCounters kind = iota // name -> n
+	kindIDs                  // the index of report IDs: see index
+	kindIDRuns
+	kindIDChunks
+	kindReports    // number -> reportRow
+	kindBodies     // number -> encoded report
+	kindUnassigned // NotBefore, number -> report ID, time
+	kindProgress   // time -> progress
+	kindBatches    // batch ID -> batchRow
+	kindOpen       // number -> batch ID, while it is not reserved
 
 	kindJobs     // aggregation job ID -> jobRow
 	kindMembers  // aggregation job ID -> its reports' IDs and numbers, in order
 	kindRequests // aggregation job ID -> request, while live
 	kindLive     // due kind, number -> job ID, while live
 
-	kindAggregated // report ID -> bucket ID (Helper)
-	kindBuckets    // bucket ID -> bucketRow
-	kindIntervals  // start -> end; disjoint: collected intervals
-	kindCollected  // batch ID -> : collected batches
+	kindMarks // the index of aggregated report IDs (Helper): see index
+	kindMarkRuns
+	kindMarkChunks
+	kindMarkBuckets // bucket ID -> number in that index
+	kindMarkNumbers // number -> bucket ID
+	kindBuckets     // bucket ID -> bucketRow
+	kindIntervals   // start -> end; disjoint: collected intervals
+	kindCollected   // batch ID -> : collected batches
 
 	kindCollections       // collection job ID -> collectionRow
 	kindCollectionOrder   // number -> collection job ID
@@ -55,9 +61,9 @@ const (
 
 // kindNames are the names of the buckets in the file; they never change within a schema version.
 var kindNames = [kinds]string{
-	"counters", "ids", "reports", "bodies", "unassigned", "progress", "batches", "open",
+	"counters", "ids", "id-runs", "id-chunks", "reports", "bodies", "unassigned", "progress", "batches", "open",
 	"jobs", "members", "requests", "live",
-	"aggregated", "buckets", "intervals", "collected",
+	"marks", "mark-runs", "mark-chunks", "mark-buckets", "mark-numbers", "buckets", "intervals", "collected",
 	"collections", "collection-order", "collection-digests",
 	"helper-jobs", "helper-digests", "shares", "share-digests", "share-order",
 	"submissions", "statement",
@@ -65,8 +71,9 @@ var kindNames = [kinds]string{
 
 // rows finds the buckets within one transaction of bbolt, each once.
 type rows struct {
-	bolt  *bbolt.Tx
-	tasks map[dap.TaskID]*taskRows
+	bolt    *bbolt.Tx
+	filters *filters
+	tasks   map[dap.TaskID]*taskRows
 }
 
 type taskRows struct {
@@ -74,7 +81,9 @@ type taskRows struct {
 	kinds  [kinds]*bbolt.Bucket
 }
 
-func newRows(b *bbolt.Tx) *rows { return &rows{bolt: b, tasks: make(map[dap.TaskID]*taskRows)} }
+func (s *Store) newRows(b *bbolt.Tx) *rows {
+	return &rows{bolt: b, filters: &s.filters, tasks: make(map[dap.TaskID]*taskRows)}
+}
 
 // A tx implements [store.Tx].
 type tx struct {
@@ -88,6 +97,9 @@ type tx struct {
 
 	undo   []change
 	counts map[countKey]*progress // not yet written
+
+	indexes map[indexKey]*index
+	newRuns [][8]byte // written by this function
 }
 
 var _ store.Tx = (*tx)(nil)
@@ -157,6 +169,8 @@ func withFill(b *bbolt.Bucket, k kind) *bbolt.Bucket {
 		switch k {
 		case kindReports, kindBodies, kindUnassigned, kindCollectionOrder, kindShareOrder, kindLive, kindOpen:
 			b.FillPercent = 0.95
+		case kindIDChunks, kindMarkChunks:
+			b.FillPercent = 1
 		}
 	}
 	return b
@@ -200,6 +214,7 @@ func (t *tx) remember(b *bbolt.Bucket, key, old []byte, existed bool) {
 // rollback puts back what this function changed, and leaves what others of its group did.
 // Old values still hold: bbolt neither moves the mapping nor writes into it before the commit.
 func (t *tx) rollback() {
+	t.filters.forget(t.newRuns...)
 	for i := len(t.undo) - 1; i >= 0; i-- {
 		c := t.undo[i]
 		var err error
