@@ -62,11 +62,15 @@ func (j *Judge) Open(t *Task, v ReportView, now time.Time) (prio3.Report, error)
 	if now.Before(t.AggregatesFrom()) {
 		return prio3.Report{}, dap.ErrorReportTooEarly
 	}
-	return j.OpenAgain(t, v)
+	// The Leader has judged the signature when the report was uploaded, and would not have stored it otherwise.
+	return j.open(t, v, j.Role == dap.Helper)
 }
 
 // OpenAgain is what of Open does not depend on the time. It serves where Open succeeded before.
-func (j *Judge) OpenAgain(t *Task, v ReportView) (prio3.Report, error) {
+func (j *Judge) OpenAgain(t *Task, v ReportView) (prio3.Report, error) { return j.open(t, v, false) }
+
+// open opens a share; signed says whether to judge the signature of a round's member too.
+func (j *Judge) open(t *Task, v ReportView, signed bool) (prio3.Report, error) {
 	if err := t.CheckPublicExtensions(v.Metadata.Extensions); err != nil {
 		return prio3.Report{}, err
 	}
@@ -81,6 +85,11 @@ func (j *Judge) OpenAgain(t *Task, v ReportView) (prio3.Report, error) {
 	}
 	if err := t.checkPrivateExtensions(v.Metadata.Extensions, share.Extensions); err != nil {
 		return prio3.Report{}, err
+	}
+	if t.Round != nil && signed {
+		if err := t.Round.checkSignature(j.Role, t.ID, v, share); err != nil {
+			return prio3.Report{}, err
+		}
 	}
 	if err := t.VDAF.CheckShares(j.Aggregator(), v.PublicShare, share.Payload); err != nil {
 		return prio3.Report{}, dap.ErrorInvalidMessage
@@ -105,7 +114,7 @@ func (j *Judge) CheckUpload(t *Task, v ReportView, now time.Time, open bool) err
 		return dap.ErrorOutdatedConfig
 	}
 	if open {
-		_, err := j.OpenAgain(t, v)
+		_, err := j.open(t, v, true)
 		return err
 	}
 	return nil

@@ -31,6 +31,9 @@ type Task struct {
 	PeerToken Token
 	// CollectorToken authenticates the Collector to the Leader; the Helper has none.
 	CollectorToken Token
+	// Round holds the rules of the round that the task belongs to; nil in plain DAP tasks. A task with a round hash and no rules has only the round's
+	// timing: such a one serves tests.
+	Round *Round
 
 	digest    [32]byte
 	verifiers map[uint8]*[2]sync.Pool // by key id and aggregator; idle *prio3.Verifier
@@ -52,6 +55,11 @@ func (t *Task) Check() error {
 		problems = append(problems, fmt.Errorf("the Collector's HPKE suite %#04x/%#04x/%#04x is not supported", suite.KEM, suite.KDF, suite.AEAD))
 	} else if err := seal.CheckPublicKey(suite, t.Collector.PublicKey); err != nil {
 		problems = append(problems, fmt.Errorf("the Collector's HPKE key cannot be used: %w", err))
+	}
+	if t.Round != nil {
+		if hash, err := t.Round.Document.Hash(); t.RoundHash == nil || err != nil || hash != *t.RoundHash {
+			problems = append(problems, errors.New("its round document is not the one that its configuration names by hash"))
+		}
 	}
 	if t.PeerToken.same(t.CollectorToken) && !t.PeerToken.Empty() {
 		problems = append(problems, errors.New("the Leader and the Collector have the same token"))

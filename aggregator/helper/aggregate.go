@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"candor/aggregator"
 	"candor/aggregator/store"
@@ -179,6 +180,10 @@ func (h *Helper) answer(ctx context.Context, t *aggregator.Task, job store.Helpe
 	if err != nil {
 		return job, err
 	}
+	extensions := make(map[dap.ReportID][]dap.Extension, len(results))
+	for _, v := range req.VerifyInits {
+		extensions[v.ReportShare.Metadata.ReportID] = v.ReportShare.Metadata.Extensions
+	}
 	byBucket := make(map[store.BucketID][]dap.ReportID, len(deltas))
 	for _, s := range shares {
 		if s.Share != nil {
@@ -213,6 +218,9 @@ func (h *Helper) answer(ctx context.Context, t *aggregator.Task, job store.Helpe
 					late[id] = dap.ErrorBatchCollected
 				}
 				continue
+			}
+			if ids, err = claim(tx, t, ids, extensions, late, h.cfg.Now()); err != nil {
+				return err
 			}
 			replayed, err := tx.MarkAggregated(t.ID, d.ID, ids)
 			if err != nil {
@@ -251,6 +259,26 @@ func (h *Helper) answer(ctx context.Context, t *aggregator.Task, job store.Helpe
 	}
 	h.metrics.Aggregated(t.ID, aggregated, rejected)
 	return answered, nil
+}
+
+// claim takes the places of a round's members for their reports, and returns those that have one; the others are late. In tasks of no round all have.
+func claim(tx store.Tx, t *aggregator.Task, ids []dap.ReportID, extensions map[dap.ReportID][]dap.Extension, late map[dap.ReportID]dap.ReportError, now time.Time) ([]dap.ReportID, error) {
+	if t.Round == nil {
+		return ids, nil
+	}
+	placed := make([]dap.ReportID, 0, len(ids))
+	for _, id := range ids {
+		ok, err := t.Claim(tx, id, extensions[id], now)
+		if err != nil {
+			return nil, err
+		}
+		if ok {
+			placed = append(placed, id)
+		} else {
+			late[id] = dap.ErrorReportReplayed
+		}
+	}
+	return placed, nil
 }
 
 // respond makes the response: one element for each report of the request, in its order.

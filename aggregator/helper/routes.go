@@ -51,8 +51,12 @@ func (h *Helper) Routes() []httpapi.Route { return h.api.Routes() }
 
 func (h *Helper) newAPI() (*httpapi.API, error) {
 	c := h.cfg.API
-	c.Routes, c.Logger, c.Registry = h.routes(), h.cfg.Logger, h.cfg.Metrics
-	c.Authenticate = func(_ context.Context, _ httpapi.Auth, r *httpapi.Request) (bool, error) {
+	rounds := aggregator.RoundAPI{Tasks: &h.tasks, Store: h.cfg.Store, Role: dap.Helper, Now: h.cfg.Now}
+	c.Routes, c.Logger, c.Registry = append(h.routes(), rounds.Routes()...), h.cfg.Logger, h.cfg.Metrics
+	c.Authenticate = func(_ context.Context, auth httpapi.Auth, r *httpapi.Request) (bool, error) {
+		if auth == aggregator.PartyAuth {
+			return rounds.Authenticates(r), nil
+		}
 		return h.tasks.Authenticates(r, func(t *aggregator.Task) aggregator.Token { return t.PeerToken }), nil
 	}
 	return httpapi.New(c)

@@ -141,10 +141,14 @@ func (l *Leader) readyBatchIn(tx store.Tx, t *aggregator.Task, job store.Collect
 	if agg, err = t.ReadBatch(tx, batch); err != nil {
 		return batch, agg, nil, err
 	}
+	err = t.CheckGroups(tx)
+	if problem := (*dap.Problem)(nil); errors.As(err, &problem) {
+		err, wait = nil, &pause{aggregator.WaitingBatchTooSmall, problem.Detail, l.patience(job)}
+	}
 	if agg.Count < t.Config.MinBatchSize {
 		wait = &pause{aggregator.WaitingBatchTooSmall, fmt.Sprintf("the batch has %d reports, its minimum is %d", agg.Count, t.Config.MinBatchSize), l.patience(job)}
 	}
-	return batch, agg, wait, nil
+	return batch, agg, wait, err
 }
 
 // hopeless says whether to give up on a batch with too few reports: after the time that is configured, or at once when the window of a round
@@ -346,15 +350,7 @@ func (l *Leader) finishCollection(ctx context.Context, t *aggregator.Task, job s
 	if agg.Count != asked.ReportCount || agg.Checksum != asked.Checksum {
 		return fmt.Errorf("collecting a batch of task %s: it changed after the Helper was asked, which the store must prevent", t.ID)
 	}
-	ours, err := t.SealShare(dap.Leader, job.Request, agg.Share)
-	if err != nil {
-		return err
-	}
-	response, err := dap.Marshal(dap.CollectionJobResp{ReportCount: agg.Count, Interval: agg.Interval, Leader: ours, Helper: helperShare})
-	if err != nil {
-		return fmt.Errorf("encoding a collection result: %w", err)
-	}
-	job.State, job.Response, job.Waiting, job.LeaseUntil = store.JobFinished, response, store.Waiting{}, time.Time{}
+	job.State, job.Waiting, job.LeaseUntil = store.JobFinished, store.Waiting{}, time.Time{}
 	job.NextAttempt = l.cfg.Now().Add(l.cfg.Retention) // when the shares may go
 	err = l.cfg.Store.Update(ctx, "finish_collection_job", func(tx store.Tx) error {
 		collected, err := tx.BatchCollected(t.ID, *job.Batch)
@@ -370,6 +366,18 @@ func (l *Leader) finishCollection(ctx context.Context, t *aggregator.Task, job s
 		}
 		if now.Count != agg.Count || now.Checksum != agg.Checksum {
 			return fmt.Errorf("collecting a batch of task %s: it changed after the Helper was asked, which the store must prevent", t.ID)
+		}
+		// Sealing within the transaction costs it well under a millisecond, once for each batch, and statement and share are of the same state.
+		share, err := t.Release(tx, dap.Leader, now, l.cfg.Now())
+		if err != nil {
+			return err
+		}
+		ours, err := t.SealShare(dap.Leader, job.Request, share)
+		if err != nil {
+			return err
+		}
+		if job.Response, err = dap.Marshal(dap.CollectionJobResp{ReportCount: agg.Count, Interval: agg.Interval, Leader: ours, Helper: helperShare}); err != nil {
+			return fmt.Errorf("encoding a collection result: %w", err)
 		}
 		if err := tx.MarkCollected(t.ID, *job.Batch); err != nil {
 			return err

@@ -190,9 +190,11 @@ func (l *Leader) commit(ctx context.Context, t *aggregator.Task, job store.Aggre
 	now := l.cfg.Now()
 	outcomes := make([]store.Outcome, len(resps))
 	aggregated, rejected := 0, make(map[dap.ReportError]int)
+	counted := make(map[dap.ReportID]bool)
 	for i, s := range shares {
 		if codes[i] == 0 {
 			outcomes[i] = store.Outcome{ID: s.ID, State: store.ReportAggregated}
+			counted[s.ID] = true
 			aggregated++
 			continue
 		}
@@ -228,6 +230,11 @@ func (l *Leader) commit(ctx context.Context, t *aggregator.Task, job store.Aggre
 		}
 		if err := count(tx, t.ID, aggregated, rejected); err != nil {
 			return err
+		}
+		if t.Round != nil {
+			if err := t.MarkCounted(tx, counted); err != nil {
+				return err
+			}
 		}
 		return tx.FinishAggregationJob(job, outcomes)
 	})

@@ -147,8 +147,12 @@ func (l *Leader) Routes() []httpapi.Route { return l.api.Routes() }
 
 func (l *Leader) newAPI() (*httpapi.API, error) {
 	c := l.cfg.API
-	c.Routes, c.Logger, c.Registry = l.routes(), l.cfg.Logger, l.cfg.Metrics
-	c.Authenticate = func(_ context.Context, _ httpapi.Auth, r *httpapi.Request) (bool, error) {
+	rounds := aggregator.RoundAPI{Tasks: &l.tasks, Store: l.cfg.Store, Role: dap.Leader, Now: l.cfg.Now}
+	c.Routes, c.Logger, c.Registry = append(l.routes(), rounds.Routes()...), l.cfg.Logger, l.cfg.Metrics
+	c.Authenticate = func(_ context.Context, auth httpapi.Auth, r *httpapi.Request) (bool, error) {
+		if auth == aggregator.PartyAuth {
+			return rounds.Authenticates(r), nil
+		}
 		return l.tasks.Authenticates(r, func(t *aggregator.Task) aggregator.Token { return t.CollectorToken }), nil
 	}
 	return httpapi.New(c)

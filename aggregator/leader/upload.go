@@ -79,7 +79,14 @@ func (l *Leader) upload(ctx context.Context, t *aggregator.Task, body []byte) (d
 					codes[i] = dap.ErrorReportReplayed
 				}
 			}
-			if codes[i] == 0 {
+			if codes[i] == 0 && t.Round != nil {
+				if codes[i], err = t.Admit(tx, r, views[i].Metadata.Extensions, now); err != nil {
+					return err
+				}
+				if codes[i] == 0 {
+					stored++
+				}
+			} else if codes[i] == 0 {
 				switch err := tx.AddReport(t.ID, r); {
 				case errors.Is(err, store.ErrConflict):
 					codes[i] = dap.ErrorReportReplayed

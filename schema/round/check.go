@@ -121,6 +121,9 @@ func (c *checker) roster() {
 		if !idPattern.MatchString(m.ID) {
 			c.problem("member id %q is not 1 to 40 lower-case letters, digits and inner hyphens", m.ID)
 		}
+		if m.ID == BySecretariat || m.ID == ByLeader || m.ID == ByHelper {
+			c.problem("member id %q is the name of another party", m.ID)
+		}
 		if byID[m.ID] {
 			c.problem("member id %q is there twice", m.ID)
 		}

@@ -24,7 +24,9 @@ func TestSignedRequests(t *testing.T) {
 		"another method": func() (string, error) {
 			return round.VerifyRequest(header, "DELETE", "/candor/tasks/x/statement", now, keys)
 		},
-		"another path": func() (string, error) { return round.VerifyRequest(header, "GET", "/candor/tasks/y/statement", now, keys) },
+		"another path": func() (string, error) {
+			return round.VerifyRequest(header, "GET", "/candor/tasks/y/statement", now, keys)
+		},
 		"later": func() (string, error) {
 			return round.VerifyRequest(header, "GET", "/candor/tasks/x/statement", now.Add(6*time.Minute), keys)
 		},

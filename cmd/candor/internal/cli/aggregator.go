@@ -93,7 +93,7 @@ func serve(ctx context.Context, cfg *config.Aggregator, log *slog.Logger, make f
 	if err != nil {
 		return err
 	}
-	runner, err := cfg.NewRunner()
+	runner, err := cfg.NewRunner("candor " + version())
 	if err != nil {
 		return err
 	}

@@ -34,6 +34,9 @@ type Aggregator struct {
 	// PairSecret is the file of the secret that both operators share and nobody else has, made by one of them with `candor keys generate pair`. The verify keys of all
 	// rounds come from it. An attacker who knows it can make invalid reports pass verification.
 	PairSecret string `yaml:"pair_secret"`
+	// ReleaseKey is the file of the key that this server's noise, blanked cells and salts come from, made by `candor aggregator init`. It never changes, and is
+	// kept outside the store and its backups: an attacker who has both knows what was hidden.
+	ReleaseKey string `yaml:"release_key"`
 	// PeerToken is the file of the token by which the Leader proves itself to the Helper: the same text at both.
 	PeerToken string `yaml:"peer_token"`
 	// CollectorToken is the file of the token by which the Collector proves itself to the Leader. The Helper has none.
@@ -125,6 +128,7 @@ func ParseAggregator(path string, text []byte) (*Aggregator, error) {
 	required("store", a.Store)
 	required("identity", a.Identity)
 	required("pair_secret", a.PairSecret)
+	required("release_key", a.ReleaseKey)
 	required("peer_token", a.PeerToken)
 	required("rounds", a.Rounds)
 	for _, pin := range []struct {
@@ -150,7 +154,7 @@ func ParseAggregator(path string, text []byte) (*Aggregator, error) {
 	if err := p.err(); err != nil {
 		return nil, err
 	}
-	for _, s := range []*string{&a.Identity, &a.PairSecret, &a.PeerToken, &a.CollectorToken, &a.Rounds, &a.Tasks} {
+	for _, s := range []*string{&a.Identity, &a.PairSecret, &a.ReleaseKey, &a.PeerToken, &a.CollectorToken, &a.Rounds, &a.Tasks} {
 		*s = resolve(path, *s)
 	}
 	for i := range a.HPKE {

@@ -58,7 +58,7 @@ func Check(kind, path string) error {
 		if _, err := LoadIdentity(a.Identity); err != nil {
 			return err
 		}
-		if _, err := a.NewRunner(); err != nil {
+		if _, err := a.NewRunner(""); err != nil {
 			return err
 		}
 		_, err = a.Approved()

@@ -112,13 +112,31 @@ func LoadToken(path string) (aggregator.Token, error) {
 
 // LoadPairSecret reads the secret of the two operators, made as a token is.
 func LoadPairSecret(path string) (*aggregator.PairSecret, error) {
-	text, err := readFile(path)
+	b, err := load32(path)
 	if err != nil {
 		return nil, fmt.Errorf("reading the pair secret: %w", err)
 	}
-	b, err := base64.RawURLEncoding.Strict().DecodeString(strings.TrimSpace(string(text)))
-	if err != nil || len(b) != 32 {
-		return nil, fmt.Errorf("reading the pair secret: %s does not hold one line of 32 bytes in base64url", path)
+	return aggregator.NewPairSecret(b), nil
+}
+
+// LoadReleaseKey reads the key of an aggregator's release stream, made as a token is.
+func LoadReleaseKey(path string) (*aggregator.ReleaseKey, error) {
+	b, err := load32(path)
+	if err != nil {
+		return nil, fmt.Errorf("reading the release key: %w", err)
 	}
-	return aggregator.NewPairSecret([32]byte(b)), nil
+	return aggregator.NewReleaseKey(b), nil
+}
+
+// load32 reads a file with one line of 32 bytes in base64url.
+func load32(path string) (secret [32]byte, err error) {
+	text, err := readFile(path)
+	if err != nil {
+		return secret, err
+	}
+	b, err := base64.RawURLEncoding.Strict().DecodeString(strings.TrimSpace(string(text)))
+	if err != nil || len(b) != len(secret) {
+		return secret, fmt.Errorf("%s does not hold one line of 32 bytes in base64url", path)
+	}
+	return [32]byte(b), nil
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"candor/aggregator"
+	"candor/crypto/sign"
 	"candor/schema/round"
 )
 
@@ -16,15 +17,24 @@ import (
 type Runner struct {
 	Trust     round.Trust
 	Secret    *aggregator.PairSecret
+	Identity  *sign.PrivateKey
+	Key       *aggregator.ReleaseKey
+	Software  string // named in statements
 	Peer      aggregator.Token
 	Collector aggregator.Token // empty at the Helper
 }
 
 // NewRunner reads what a server's configuration says about rounds.
-func (a *Aggregator) NewRunner() (*Runner, error) {
-	r := &Runner{Trust: a.Trust}
+func (a *Aggregator) NewRunner(software string) (*Runner, error) {
+	r := &Runner{Trust: a.Trust, Software: software}
 	var err error
 	if r.Secret, err = LoadPairSecret(a.PairSecret); err != nil {
+		return nil, err
+	}
+	if r.Identity, err = LoadIdentity(a.Identity); err != nil {
+		return nil, err
+	}
+	if r.Key, err = LoadReleaseKey(a.ReleaseKey); err != nil {
 		return nil, err
 	}
 	if r.Peer, err = LoadToken(a.PeerToken); err != nil {
@@ -60,8 +70,12 @@ func (r *Runner) Tasks(text []byte) ([]*aggregator.Task, error) {
 		if err != nil {
 			return nil, err
 		}
+		rules, err := aggregator.NewRound(signed.Document, i, r.Identity, r.Key, r.Software)
+		if err != nil {
+			return nil, err
+		}
 		tasks[i] = &aggregator.Task{
-			Task: t, VerifyKeys: map[uint8]aggregator.VerifyKey{0: key}, Collector: collector,
+			Task: t, Round: rules, VerifyKeys: map[uint8]aggregator.VerifyKey{0: key}, Collector: collector,
 			PeerToken: r.Peer, CollectorToken: r.Collector,
 		}
 	}

@@ -124,11 +124,33 @@ func (d *demo) submitOne(ctx context.Context, cl *client.Client, m member) (dap.
 	if d.Hooks.Measured != nil {
 		d.Hooks.Measured(m.source.Name, measurement)
 	}
-	_, err = cl.Submit(ctx, measurement, nil, nil)
+	public, private, err := d.coalition.sign(m, 0)
+	if err != nil {
+		return 0, err
+	}
+	_, err = cl.Submit(ctx, measurement, public, private)
 	if code, ok := errors.AsType[dap.ReportError](err); ok && !errors.Is(err, client.ErrPinnedOutdated) {
 		return code, nil
 	}
 	return 0, err
+}
+
+// sign says whose report this is and how its shares are signed.
+func (c *coalition) sign(m member, correction uint64) ([]dap.Extension, client.Private, error) {
+	part := &c.document.Parts[0]
+	contributes := make([]bool, len(part.Metrics()))
+	for i := range contributes {
+		contributes[i] = !m.source.Missing[i]
+	}
+	ext, err := round.Contribution{Member: m.id, Correction: correction, Contributes: round.NewContributes(contributes)}.Extension()
+	if err != nil {
+		return nil, nil, err
+	}
+	private := func(s client.Share) ([]dap.Extension, error) {
+		sig, err := round.SignReport(m.key, s.Recipient, c.task.ID, s.Metadata, s.PublicShare, nil, s.Payload)
+		return []dap.Extension{sig}, err
+	}
+	return []dap.Extension{ext}, private, nil
 }
 
 // awaitClose waits until the window has closed: nothing is aggregated before.
