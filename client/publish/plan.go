@@ -95,7 +95,7 @@ func (p *plan) alone(c Cell) Decision {
 		Figure: release.Figure{Round: c.Round, Instrument: c.Instrument, Metric: c.Metric, Cell: c.Cell, NoiseSD: c.SD, Contributors: c.Groups},
 		Rule:   "published",
 	}
-	waived := p.rules.Waived[c.Metric] && c.Certificate != nil
+	waived := p.rules.Waived[c.Instrument+"."+c.Metric] && c.Certificate != nil
 	switch {
 	case c.Uncollected:
 		d.Status, d.Rule, d.Numbers = release.NotCollected, "not collected", "beside the capped total"

@@ -22,7 +22,7 @@ func key(cell string) release.Key {
 
 // counted is a cell of a count whose members send at most 100 each.
 func counted(cell string, estimate int64, cells int) publish.Cell {
-	c := rules().Certificate("m", estimate, 9, 100, 0, cells)
+	c := rules().Certificate("i.m", estimate, 9, 100, 0, cells)
 	return publish.Cell{Key: key(cell), Estimate: estimate, Low: estimate - 18, High: estimate + 18, SD: 9, Groups: 40, Certificate: &c}
 }
 
@@ -71,7 +71,7 @@ func TestDecideAlone(t *testing.T) {
 		}
 	}
 	r := rules()
-	r.Waived["m"] = true
+	r.Waived["i.m"] = true
 	decisions, err := publish.Decide(r, []publish.Cell{counted("small", 330, 1)}, nil)
 	if err != nil || decisions[0].Status != release.Published || decisions[0].Rule != "waiver" {
 		t.Errorf("waived: %+v, %v", decisions, err)

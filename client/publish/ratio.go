@@ -95,4 +95,8 @@ func toShare(x float64, round func(float64) float64) *release.Share {
 	return &s
 }
 
+// roundSD rounds a standard deviation to thousandths, so that data files do not depend on the last bit of a
+// machine's arithmetic.
+func roundSD(sd float64) float64 { return math.Round(sd*1000) / 1000 }
+
 func hypot(a, b float64) float64 { return math.Sqrt(a*a + b*b) }

@@ -9,7 +9,7 @@ import (
 )
 
 // Rules are the numbers that decide what is shown. They come from the round document, which is signed before
-// anything is known, and never from the figures.
+// anything is known, and never from the figures. Metrics are named by path, instrument.metric.
 type Rules struct {
 	Minimum      int      // groups that must have contributed
 	CellMinimum  int      // groups below which the aggregators blank a cell
@@ -18,14 +18,20 @@ type Rules struct {
 	FewSD        int      // values under this many standard deviations are "few"
 	LargestGroup int      // g
 	Giants       map[string]int
-	Waived       map[string]bool // metrics whose cap members waived, signed, before the round was approved
+	// Waived are the metrics whose totals need no certificate, because every member agreed, signed and before
+	// the round was approved, that its own magnitude may be inferred.
+	Waived map[string]bool
 }
 
-// RulesOf reads the rules from a round document.
+// RulesOf reads the rules from a round document. A waiver speaks for its own member only, and says nothing of
+// the others, whom the same total could expose: so a metric counts as waived only if the whole roster waived.
 func RulesOf(d *round.Document) (Rules, error) {
+	fail := func(format string, a ...any) (Rules, error) {
+		return Rules{}, fmt.Errorf("reading the release rules of round %s: %w", d.ID, fmt.Errorf(format, a...))
+	}
 	p, ok := new(big.Rat).SetString(d.Release.P)
 	if !ok || p.Sign() <= 0 {
-		return Rules{}, fmt.Errorf("reading the release rules of round %s: p is %q, not a positive rational", d.ID, d.Release.P)
+		return fail("p is %q, not a positive rational", d.Release.P)
 	}
 	r := Rules{
 		Minimum: int(d.Minimum.Groups), CellMinimum: int(d.Minimum.CellGroups), Colluders: int(d.Release.Colluders), P: p, FewSD: int(d.Release.FewSD),
@@ -34,16 +40,39 @@ func RulesOf(d *round.Document) (Rules, error) {
 	for _, members := range d.Groups() {
 		r.LargestGroup = max(r.LargestGroup, members)
 	}
+	known := map[string]bool{}
+	for _, part := range d.Parts {
+		for _, m := range part.Metrics() {
+			known[part.Instrument+"."+m] = true
+		}
+	}
+	// A name that fits no metric must not pass for "no giants".
 	for _, g := range d.Release.Giants {
+		if !known[g.Metric] {
+			return fail("giants of %q: the round asks for no such metric; it is named like instrument.metric", g.Metric)
+		}
 		r.Giants[g.Metric] = int(g.Count)
 	}
+	waivers := map[string]map[string]bool{}
 	for _, w := range d.Release.Waivers {
-		r.Waived[w.Metric] = true
+		if !known[w.Metric] {
+			return fail("waiver of %q: the round asks for no such metric; it is named like instrument.metric", w.Metric)
+		}
+		if waivers[w.Metric] == nil {
+			waivers[w.Metric] = map[string]bool{}
+		}
+		waivers[w.Metric][w.Member] = true
+	}
+	for metric, members := range waivers {
+		r.Waived[metric] = len(d.Roster) > 0
+		for _, m := range d.Roster {
+			r.Waived[metric] = r.Waived[metric] && members[m.ID]
+		}
 	}
 	return r, nil
 }
 
-// Certificate returns the certificate of a total of the metric with the given identifier.
+// Certificate returns the certificate of a total over cells of a metric, named by path.
 func (r Rules) Certificate(metric string, estimate int64, sd float64, maximum, offset int64, cells int) Certificate {
 	return Certificate{
 		Estimate: estimate, SD: sd, Cap: maximum, Offset: offset, Cells: cells,
