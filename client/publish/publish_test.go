@@ -217,7 +217,7 @@ func checkStructure(t *testing.T, html []byte, links ...string) {
 		}
 	}
 	doc.Find("[aria-labelledby]").Each(func(_ int, s *goquery.Selection) {
-		for _, id := range strings.Fields(s.AttrOr("aria-labelledby", "")) {
+		for id := range strings.FieldsSeq(s.AttrOr("aria-labelledby", "")) {
 			if strings.TrimSpace(doc.Find("#"+id).Text()) == "" {
 				t.Errorf("a label refers to %q, which is empty or absent", id)
 			}
@@ -329,7 +329,7 @@ func TestPublicYears(t *testing.T) {
 	for year, organisations := range map[string]int{"2019": 148, "2020": 168, "2021": 230, "2022": 236, "2023": 247} {
 		r := one()
 		r.Period, r.Method.Members = year, organisations
-		r.Figures[0].Value, r.Figures[0].CILow, r.Figures[0].CIHigh = p(totals[year]+9), p(totals[year]-35), p(totals[year]+53)
+		r.Figures[0].Value, r.Figures[0].CILow, r.Figures[0].CIHigh = new(totals[year]+9), new(totals[year]-35), new(totals[year]+53)
 		r.Figures[0].Contributors = organisations
 		r.Truth = map[release.Key]int64{r.Figures[0].Key(): totals[year]}
 		text := document(t, render(t, r)["index.html"]).Text()
@@ -354,7 +354,7 @@ func TestReleaseCheck(t *testing.T) {
 		{"nine organisations", "9 organisations contributed and the minimum is 10: withhold it", func(r *publish.Release) { r.Figures[0].Contributors = 9 }},
 		{"the round's minimum", "the minimum is 300", func(r *publish.Release) { r.Method.Minimum = 300 }},
 		{"truth of real data", "leave Truth empty", func(r *publish.Release) { r.Calibration = false }},
-		{"figure", "does not hold", func(r *publish.Release) { r.Figures[0].CIHigh = p(0) }},
+		{"figure", "does not hold", func(r *publish.Release) { r.Figures[0].CIHigh = new(int64(0)) }},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			r := one()

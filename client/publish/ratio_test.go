@@ -48,7 +48,7 @@ const z = 1.959963984540054
 func noisy(cell string, v int64, sd float64) release.Figure {
 	f := release.Figure{Round: "r", Instrument: "i", Metric: "m", Cell: cell, NoiseSD: sd, Contributors: 40, Status: release.Published}
 	half := int64(2 * sd)
-	f.Value, f.CILow, f.CIHigh = p(v), p(v-half), p(v+half)
+	f.Value, f.CILow, f.CIHigh = new(v), new(v-half), new(v+half)
 	return f
 }
 
@@ -144,7 +144,7 @@ func TestCoverage(t *testing.T) {
 				estimate += draw()
 			}
 			f := noisy(string(rune('a'+c)), estimate, sd)
-			f.CILow, f.CIHigh = p(estimate-half), p(estimate+half)
+			f.CILow, f.CIHigh = new(estimate-half), new(estimate+half)
 			figures, truths = append(figures, f), append(truths, truth)
 			sums++
 			if *f.CILow <= truth && truth <= *f.CIHigh {

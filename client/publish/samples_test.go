@@ -11,11 +11,12 @@ import (
 	"candor/schema/release"
 )
 
-func p(v int64) *int64 { return &v }
+//go:fix inline
+func p(v int64) *int64 { return new(v) }
 
 func figure(metric string, value, half int64, sd float64, n int) release.Figure {
 	return release.Figure{
-		Round: "2023", Instrument: "calibration", Metric: metric, Value: p(value), CILow: p(value - half), CIHigh: p(value + half),
+		Round: "2023", Instrument: "calibration", Metric: metric, Value: new(value), CILow: new(value - half), CIHigh: new(value + half),
 		NoiseSD: sd, Contributors: n, Status: release.Published,
 	}
 }
@@ -81,9 +82,9 @@ func mixed() publish.Release {
 		f.Round, f.Instrument, f.Cell, f.Status = "2026-q1", "hash-match", fmt.Sprintf("cell-%d", i), s
 		switch {
 		case s == release.Few:
-			f.Value, f.CILow, f.CIHigh = p(-5), p(-23), p(13)
+			f.Value, f.CILow, f.CIHigh = new(int64(-5)), new(int64(-23)), new(int64(13))
 		case s == release.Coarsened:
-			f.Value, f.CILow, f.CIHigh, f.NoiseSD = nil, p(0), p(2), 0
+			f.Value, f.CILow, f.CIHigh, f.NoiseSD = nil, new(int64(0)), new(int64(2)), 0
 		case s.Withheld():
 			f.Value, f.CILow, f.CIHigh = nil, nil, nil
 		}

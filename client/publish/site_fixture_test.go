@@ -178,8 +178,8 @@ func site(t testing.TB) publish.Site {
 			Revisions: []release.Revision{
 				{Number: 1, Date: "2026-05-04", What: "First publication.", Why: "The round was closed.", Figures: []release.RevisedFigure{}},
 				{Number: 2, Date: "2026-06-01", What: "One figure was corrected.", Why: "Four members corrected their counts.", Figures: []release.RevisedFigure{
-					{Round: "2026-q1", Instrument: "hash-match", Metric: "matched", Cell: "image", Before: p(1200), After: p(1302)},
-					{Round: "2026-q1", Instrument: "hash-match", Metric: "matched", Cell: "link", Before: p(99)},
+					{Round: "2026-q1", Instrument: "hash-match", Metric: "matched", Cell: "image", Before: new(int64(1200)), After: new(int64(1302))},
+					{Round: "2026-q1", Instrument: "hash-match", Metric: "matched", Cell: "link", Before: new(int64(99))},
 				}},
 			},
 		},

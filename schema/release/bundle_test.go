@@ -193,7 +193,7 @@ func TestBundleSignatures(t *testing.T) {
 	}
 	stale := back
 	stale.Figures = append([]release.Figure(nil), back.Figures...)
-	stale.Figures[0].Value = p(35944830)
+	stale.Figures[0].Value = new(int64(35944830))
 	if err := stale.VerifySignatures(); err == nil {
 		t.Error("a signature holds on other figures")
 	}

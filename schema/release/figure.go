@@ -65,14 +65,8 @@ func (f Figure) Check() error {
 	add := func(format string, a ...any) {
 		errs = append(errs, fmt.Errorf("figure %s: "+format, append([]any{f.Key()}, a...)...))
 	}
-	for _, n := range [...]struct{ column, name string }{
-		{"round", f.Round}, {"instrument", f.Instrument}, {"metric", f.Metric}, {"cell", f.Cell},
-	} {
-		if n.name == "" && n.column != "cell" {
-			add("%s is empty", n.column)
-		} else if err := checkName(n.name); err != nil {
-			add("%s %q %w", n.column, n.name, err)
-		}
+	if err := checkNames(f.Key(), "metric"); err != nil {
+		add("%w", err)
 	}
 	switch {
 	case !f.Status.Valid() || f.Status.ForRatio():
@@ -108,16 +102,37 @@ func (f Figure) Check() error {
 
 // CheckFigures checks every figure and that no key appears twice, all errors at once.
 func CheckFigures(figures []Figure) error {
+	return checkAll("figure", figures)
+}
+
+// checkAll checks each row, and that no key appears twice.
+func checkAll[T interface {
+	Check() error
+	Key() Key
+}](kind string, rows []T) error {
 	var errs []error
-	seen := make(map[Key]bool, len(figures))
-	for _, f := range figures {
-		if err := f.Check(); err != nil {
-			errs = append(errs, err)
+	seen := make(map[Key]bool, len(rows))
+	for _, r := range rows {
+		errs = append(errs, r.Check())
+		if seen[r.Key()] {
+			errs = append(errs, fmt.Errorf("%s %s: appears twice", kind, r.Key()))
 		}
-		if seen[f.Key()] {
-			errs = append(errs, fmt.Errorf("figure %s: appears twice", f.Key()))
+		seen[r.Key()] = true
+	}
+	return errors.Join(errs...)
+}
+
+// checkNames checks the four names of a row; metric is what its third column is called.
+func checkNames(k Key, metric string) error {
+	var errs []error
+	for _, n := range [...]struct{ column, name string }{
+		{"round", k.Round}, {"instrument", k.Instrument}, {metric, k.Metric}, {"cell", k.Cell},
+	} {
+		if n.name == "" && n.column != "cell" {
+			errs = append(errs, fmt.Errorf("%s is empty", n.column))
+		} else if err := checkName(n.name); err != nil {
+			errs = append(errs, fmt.Errorf("%s %q %w", n.column, n.name, err))
 		}
-		seen[f.Key()] = true
 	}
 	return errors.Join(errs...)
 }

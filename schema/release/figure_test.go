@@ -12,14 +12,15 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-func p(v int64) *int64 { return &v }
+//go:fix inline
+func p(v int64) *int64 { return new(v) }
 
 func sample() []release.Figure {
 	return []release.Figure{
-		{Round: "2023", Instrument: "calibration", Metric: "cybertipline_reports", Value: p(35944829), CILow: p(35944785), CIHigh: p(35944873), NoiseSD: 22.627416997969522, Contributors: 247, Status: release.Published},
-		{Round: "2023", Instrument: "calibration", Metric: "appeals, all", Cell: "lt-1m", Value: p(-3), CILow: p(-22), CIHigh: p(16), NoiseSD: 9.6, Contributors: 50, Status: release.Few},
+		{Round: "2023", Instrument: "calibration", Metric: "cybertipline_reports", Value: new(int64(35944829)), CILow: new(int64(35944785)), CIHigh: new(int64(35944873)), NoiseSD: 22.627416997969522, Contributors: 247, Status: release.Published},
+		{Round: "2023", Instrument: "calibration", Metric: "appeals, all", Cell: "lt-1m", Value: new(int64(-3)), CILow: new(int64(-22)), CIHigh: new(int64(16)), NoiseSD: 9.6, Contributors: 50, Status: release.Few},
 		{Round: "2023", Instrument: "calibration", Metric: "appeals, all", Cell: `of "type" é`, NoiseSD: 4, Contributors: 9, Status: release.WithheldMinimum},
-		{Round: "2023", Instrument: "answers", Metric: "tools", Cell: "not-measured", CILow: p(0), CIHigh: p(2), Contributors: 40, Status: release.Coarsened},
+		{Round: "2023", Instrument: "answers", Metric: "tools", Cell: "not-measured", CILow: new(int64(0)), CIHigh: new(int64(2)), Contributors: 40, Status: release.Coarsened},
 		{Round: "2023", Instrument: "answers", Metric: "raw", Contributors: 0, Status: release.NotCollected},
 	}
 }
@@ -113,10 +114,10 @@ func TestCheckFigures(t *testing.T) {
 		{"status", "unknown status", func(f *release.Figure) { f.Status = "secret" }},
 		{"ratio status", "unknown status", func(f *release.Figure) { f.Status = release.WithheldUnbounded }},
 		{"value missing", "needs value", func(f *release.Figure) { f.Value = nil }},
-		{"interval", "does not hold", func(f *release.Figure) { f.CILow = p(35944830) }},
+		{"interval", "does not hold", func(f *release.Figure) { f.CILow = new(int64(35944830)) }},
 		{"withheld with a number", "allows no number", func(f *release.Figure) { f.Status = release.WithheldBlanked; f.Value = nil; f.CILow = nil }},
 		{"coarsened with a value", "no value", func(f *release.Figure) { f.Status = release.Coarsened }},
-		{"beyond doubles", "2^53", func(f *release.Figure) { f.CIHigh = p(1 << 53) }},
+		{"beyond doubles", "2^53", func(f *release.Figure) { f.CIHigh = new(int64(1 << 53)) }},
 		{"sd", "noise_sd", func(f *release.Figure) { f.NoiseSD = math.NaN() }},
 		{"sd negative zero", "noise_sd", func(f *release.Figure) { f.NoiseSD = math.Copysign(0, -1) }},
 		{"sd infinite", "noise_sd", func(f *release.Figure) { f.NoiseSD = math.Inf(1) }},

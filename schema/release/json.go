@@ -18,14 +18,7 @@ func EncodeJSON(figures []Figure) ([]byte, error) {
 // ParseJSON parses what EncodeJSON wrote and nothing else: unknown, repeated or reordered keys, other number
 // forms and other spacing are errors that name the line.
 func ParseJSON(b []byte) ([]Figure, error) {
-	figures, err := parseLines[Figure](b)
-	if err != nil {
-		return nil, fmt.Errorf("parsing figures: %w", err)
-	}
-	if err := checkEncoding(b, figures, EncodeJSON); err != nil {
-		return nil, fmt.Errorf("parsing figures: %w", err)
-	}
-	return figures, nil
+	return parseLines(b, "figures", EncodeJSON)
 }
 
 // encodeLines writes a JSON array with one element per line.
@@ -48,13 +41,17 @@ func encodeLines[T any](elements []T) ([]byte, error) {
 	return buf.Bytes(), nil
 }
 
-// parseLines reads a JSON array. It is lenient about form; callers re-encode and compare.
-func parseLines[T any](b []byte) ([]T, error) {
+// parseLines reads a JSON array that encode wrote. The decoder is lenient about form; that the elements encode
+// to the same bytes again is what makes the parser strict. what names the array in errors.
+func parseLines[T any](b []byte, what string, encode func([]T) ([]byte, error)) ([]T, error) {
 	dec := json.NewDecoder(bytes.NewReader(b))
 	dec.DisallowUnknownFields()
 	elements := []T{}
 	if err := dec.Decode(&elements); err != nil {
-		return nil, err
+		return nil, fmt.Errorf("parsing %s: %w", what, err)
+	}
+	if err := checkEncoding(b, elements, encode); err != nil {
+		return nil, fmt.Errorf("parsing %s: %w", what, err)
 	}
 	return elements, nil
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"slices"
 
 	"candor/schema/dap"
 )
@@ -52,10 +53,8 @@ func (e OpenedElement) Verify(s Statement) error {
 	if e.Opening.Size != s.Elements {
 		return fail(fmt.Sprintf("opened from %d elements; the statement has %d", e.Opening.Size, s.Elements))
 	}
-	for _, b := range s.Blanked {
-		if b == e.Opening.Index {
-			return fail("it was blanked, and is random")
-		}
+	if slices.Contains(s.Blanked, e.Opening.Index) {
+		return fail("it was blanked, and is random")
 	}
 	root, err := e.Opening.Root()
 	if err != nil {
@@ -94,12 +93,5 @@ func EncodeOpened(elements []OpenedElement) ([]byte, error) {
 
 // ParseOpened parses what EncodeOpened wrote and nothing else. It verifies no path.
 func ParseOpened(b []byte) ([]OpenedElement, error) {
-	elements, err := parseLines[OpenedElement](b)
-	if err != nil {
-		return nil, fmt.Errorf("parsing opened elements: %w", err)
-	}
-	if err := checkEncoding(b, elements, EncodeOpened); err != nil {
-		return nil, fmt.Errorf("parsing opened elements: %w", err)
-	}
-	return elements, nil
+	return parseLines(b, "opened elements", EncodeOpened)
 }

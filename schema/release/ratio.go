@@ -71,14 +71,8 @@ func (r Ratio) Check() error {
 	add := func(format string, a ...any) {
 		errs = append(errs, fmt.Errorf("ratio %s: "+format, append([]any{r.Key()}, a...)...))
 	}
-	for _, n := range [...]struct{ column, name string }{
-		{"round", r.Round}, {"instrument", r.Instrument}, {"ratio", r.Ratio}, {"cell", r.Cell},
-	} {
-		if n.name == "" && n.column != "cell" {
-			add("%s is empty", n.column)
-		} else if err := checkName(n.name); err != nil {
-			add("%s %q %w", n.column, n.name, err)
-		}
+	if err := checkNames(r.Key(), "ratio"); err != nil {
+		add("%w", err)
 	}
 	numbers := 0
 	for _, set := range [...]bool{r.Value != nil, r.CILow != nil, r.CIHigh != nil, r.Numerator != nil, r.Denominator != nil} {
@@ -106,18 +100,7 @@ func (r Ratio) Check() error {
 
 // CheckRatios checks every ratio and that no key appears twice, all errors at once.
 func CheckRatios(ratios []Ratio) error {
-	var errs []error
-	seen := make(map[Key]bool, len(ratios))
-	for _, r := range ratios {
-		if err := r.Check(); err != nil {
-			errs = append(errs, err)
-		}
-		if seen[r.Key()] {
-			errs = append(errs, fmt.Errorf("ratio %s: appears twice", r.Key()))
-		}
-		seen[r.Key()] = true
-	}
-	return errors.Join(errs...)
+	return checkAll("ratio", ratios)
 }
 
 // EncodeRatiosCSV returns the ratios in the form that EncodeCSV gives to figures.
@@ -173,14 +156,7 @@ func EncodeRatiosJSON(ratios []Ratio) ([]byte, error) {
 
 // ParseRatiosJSON parses what EncodeRatiosJSON wrote and nothing else.
 func ParseRatiosJSON(b []byte) ([]Ratio, error) {
-	ratios, err := parseLines[Ratio](b)
-	if err != nil {
-		return nil, fmt.Errorf("parsing ratios: %w", err)
-	}
-	if err := checkEncoding(b, ratios, EncodeRatiosJSON); err != nil {
-		return nil, fmt.Errorf("parsing ratios: %w", err)
-	}
-	return ratios, nil
+	return parseLines(b, "ratios", EncodeRatiosJSON)
 }
 
 func formatShare(s *Share) string {

@@ -9,13 +9,14 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-func share(s release.Share) *release.Share { return &s }
+//go:fix inline
+func share(s release.Share) *release.Share { return new(s) }
 
 func ratios() []release.Ratio {
 	return []release.Ratio{
-		{Round: "2026-q1", Instrument: "hash-match", Ratio: "precision", Value: share(120000), CILow: share(100712), CIHigh: share(139423), Numerator: p(120), Denominator: p(1000), Status: release.Published},
+		{Round: "2026-q1", Instrument: "hash-match", Ratio: "precision", Value: new(release.Share(120000)), CILow: new(release.Share(100712)), CIHigh: new(release.Share(139423)), Numerator: new(int64(120)), Denominator: new(int64(1000)), Status: release.Published},
 		{Round: "2026-q1", Instrument: "hash-match", Ratio: "precision", Cell: "audio", Status: release.WithheldDenominator},
-		{Round: "2026-q1", Instrument: "hash-match", Ratio: "reversal-rate", Value: share(0), CILow: share(0), CIHigh: share(release.One), Numerator: p(-3), Denominator: p(900), Status: release.Published},
+		{Round: "2026-q1", Instrument: "hash-match", Ratio: "reversal-rate", Value: new(release.Share(0)), CILow: new(release.Share(0)), CIHigh: new(release.One), Numerator: new(int64(-3)), Denominator: new(int64(900)), Status: release.Published},
 	}
 }
 
@@ -69,8 +70,8 @@ func TestCheckRatios(t *testing.T) {
 		"unknown status":       func(r *release.Ratio) { r.Status = "x" },
 		"no count":             func(r *release.Ratio) { r.Denominator = nil },
 		"withheld with number": func(r *release.Ratio) { r.Status = release.WithheldUnbounded },
-		"interval":             func(r *release.Ratio) { r.CIHigh = share(119999) },
-		"above one":            func(r *release.Ratio) { r.CIHigh = share(release.One + 1) },
+		"interval":             func(r *release.Ratio) { r.CIHigh = new(release.Share(119999)) },
+		"above one":            func(r *release.Ratio) { r.CIHigh = new(release.One + 1) },
 		"name":                 func(r *release.Ratio) { r.Ratio = "" },
 	} {
 		r := ratios()[0]

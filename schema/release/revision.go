@@ -83,14 +83,7 @@ func EncodeRevisions(log []Revision) ([]byte, error) {
 
 // ParseRevisions parses what EncodeRevisions wrote and nothing else.
 func ParseRevisions(b []byte) ([]Revision, error) {
-	log, err := parseLines[Revision](b)
-	if err != nil {
-		return nil, fmt.Errorf("parsing revision log: %w", err)
-	}
-	if err := checkEncoding(b, log, EncodeRevisions); err != nil {
-		return nil, fmt.Errorf("parsing revision log: %w", err)
-	}
-	return log, nil
+	return parseLines(b, "revision log", EncodeRevisions)
 }
 
 // Revise compares what was published with what is to be published and returns the changes for an entry, in the

@@ -13,8 +13,8 @@ func revisions() []release.Revision {
 	return []release.Revision{
 		{Number: 1, Date: "2026-05-04", What: "First publication.", Why: "The round closed on 30 April 2026.", Figures: []release.RevisedFigure{}},
 		{Number: 2, Date: "2026-08-01", What: "One figure corrected.", Why: "Four organisations corrected their counts.", Figures: []release.RevisedFigure{
-			{Round: "2026-q1", Instrument: "hash-match", Metric: "matched", Cell: "image", Before: p(120), After: p(131)},
-			{Round: "2026-q1", Instrument: "hash-match", Metric: "matched", Cell: "live", Before: p(40)},
+			{Round: "2026-q1", Instrument: "hash-match", Metric: "matched", Cell: "image", Before: new(int64(120)), After: new(int64(131))},
+			{Round: "2026-q1", Instrument: "hash-match", Metric: "matched", Cell: "live", Before: new(int64(40))},
 		}},
 	}
 }
@@ -54,12 +54,12 @@ func TestRevise(t *testing.T) {
 	f := func(cell string, v *int64) release.Figure {
 		return release.Figure{Round: "r", Instrument: "i", Metric: "m", Cell: cell, Value: v}
 	}
-	before := []release.Figure{f("same", p(1)), f("changed", p(2)), f("withheld", p(3)), f("gone", p(4)), f("hidden", nil), f("shown", nil)}
-	after := []release.Figure{f("shown", p(6)), f("same", p(1)), f("changed", p(-2)), f("withheld", nil), f("new", p(5)), f("new and hidden", nil)}
+	before := []release.Figure{f("same", new(int64(1))), f("changed", new(int64(2))), f("withheld", new(int64(3))), f("gone", new(int64(4))), f("hidden", nil), f("shown", nil)}
+	after := []release.Figure{f("shown", new(int64(6))), f("same", new(int64(1))), f("changed", new(int64(-2))), f("withheld", nil), f("new", new(int64(5))), f("new and hidden", nil)}
 	r := func(cell string, was, is *int64) release.RevisedFigure {
 		return release.RevisedFigure{Round: "r", Instrument: "i", Metric: "m", Cell: cell, Before: was, After: is}
 	}
-	want := []release.RevisedFigure{r("shown", nil, p(6)), r("changed", p(2), p(-2)), r("withheld", p(3), nil), r("new", nil, p(5)), r("gone", p(4), nil)}
+	want := []release.RevisedFigure{r("shown", nil, new(int64(6))), r("changed", new(int64(2)), new(int64(-2))), r("withheld", new(int64(3)), nil), r("new", nil, new(int64(5))), r("gone", new(int64(4)), nil)}
 	if diff := cmp.Diff(want, release.Revise(before, after)); diff != "" {
 		t.Errorf("changes differ:\n%s", diff)
 	}

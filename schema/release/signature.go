@@ -71,12 +71,5 @@ func EncodeSignatures(signatures []BundleSignature) ([]byte, error) {
 
 // ParseSignatures parses what EncodeSignatures wrote and nothing else. It verifies nothing.
 func ParseSignatures(b []byte) ([]BundleSignature, error) {
-	signatures, err := parseLines[BundleSignature](b)
-	if err != nil {
-		return nil, fmt.Errorf("parsing signatures: %w", err)
-	}
-	if err := checkEncoding(b, signatures, EncodeSignatures); err != nil {
-		return nil, fmt.Errorf("parsing signatures: %w", err)
-	}
-	return signatures, nil
+	return parseLines(b, "signatures", EncodeSignatures)
 }

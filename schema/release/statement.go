@@ -177,12 +177,5 @@ func EncodeStatements(statements []SignedStatement) ([]byte, error) {
 
 // ParseStatements parses what EncodeStatements wrote and nothing else. It verifies no signature.
 func ParseStatements(b []byte) ([]SignedStatement, error) {
-	statements, err := parseLines[SignedStatement](b)
-	if err != nil {
-		return nil, fmt.Errorf("parsing statements: %w", err)
-	}
-	if err := checkEncoding(b, statements, EncodeStatements); err != nil {
-		return nil, fmt.Errorf("parsing statements: %w", err)
-	}
-	return statements, nil
+	return parseLines(b, "statements", EncodeStatements)
 }

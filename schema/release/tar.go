@@ -50,7 +50,7 @@ func checkPath(name string) error {
 	for _, r := range name {
 		clean = clean && (r >= 'a' && r <= 'z' || r >= '0' && r <= '9' || strings.ContainsRune("-_./", r))
 	}
-	for _, element := range strings.Split(name, "/") {
+	for element := range strings.SplitSeq(name, "/") {
 		clean = clean && element != "." && element != ".."
 	}
 	if !clean {
