@@ -56,8 +56,8 @@ type Field[E comparable] interface {
 	Scale(dst []E, s E, x []E)
 	// Hadamard sets dst[i] = a[i]·b[i]; dst may be a or b.
 	Hadamard(dst, a, b []E)
-	// Gate sets dst[i] to one[i] where small[i·stride] is 1, and to zero[i] where it is 0.
-	Gate(dst []E, zero, one []E, small []byte, stride int)
+	// Inner returns Σ a[i]·b[i].
+	Inner(a, b []E) E
 	// AddHadamard adds a[i]·b[i] to dst[i].
 	AddHadamard(dst, a, b []E)
 
@@ -80,6 +80,12 @@ type Field[E comparable] interface {
 	//
 	// dst, seeds and x are encoded. scratch has RangeScratch(len(r)) elements.
 	RangeWires(dst, seeds, x []byte, w, r []E, shift E, scratch []E)
+	// GatedPowers sets dst[j] = r^(j+1) where gate[j] is 1, and 0 where it is 0.
+	GatedPowers(dst []E, r E, gate []byte)
+	// SumGaps sets dst[l] = Σ e[j] over those j < len(e) for which gates[l·len(e) + j] is 0; the others are 1.
+	SumGaps(dst, e []E, gates []byte)
+	// Symmetrize adds to the n×n matrix m its transpose.
+	Symmetrize(m []E, n int)
 	// PairSum returns Σ x[2j]·x[2j+1] over the encoded vector x of even length.
 	PairSum(x []byte) E
 }

@@ -117,18 +117,14 @@ func testVectors[E comparable](t *testing.T, o oracle[E]) {
 	r := rand.New(rand.NewPCG(3, 4))
 	for n := range 40 {
 		a, b := o.vector(r, n), o.vector(r, n)
-		sum, diff, product, scaled, gated := make([]*big.Int, n), make([]*big.Int, n), make([]*big.Int, n), make([]*big.Int, n), make([]*big.Int, n)
-		small, smallBig := make([]byte, 3*n), make([]*big.Int, n)
+		sum, diff, product, scaled := make([]*big.Int, n), make([]*big.Int, n), make([]*big.Int, n), make([]*big.Int, n)
+		small, smallBig := make([]byte, n), make([]*big.Int, n)
 		total, dot, pairs := new(big.Int), new(big.Int), new(big.Int)
 		s := o.vector(r, 1)[0]
 		for i := range n {
-			small[3*i] = byte(r.IntN(2))
-			smallBig[i] = big.NewInt(int64(small[3*i]))
+			small[i] = byte(r.IntN(256))
+			smallBig[i] = big.NewInt(int64(small[i]))
 			sum[i], diff[i], product[i], scaled[i] = o.add(a[i], b[i]), o.sub(a[i], b[i]), o.mul(a[i], b[i]), o.mul(a[i], s)
-			gated[i] = a[i]
-			if small[3*i] == 1 {
-				gated[i] = b[i]
-			}
 			total, dot = o.add(total, a[i]), o.add(dot, product[i])
 			if i%2 == 1 {
 				pairs = o.add(pairs, o.mul(a[i-1], a[i]))
@@ -141,11 +137,7 @@ func testVectors[E comparable](t *testing.T, o oracle[E]) {
 		o.SubTo(x, o.bytes(b))
 		o.same(t, "SubTo", x, diff)
 		x = make([]byte, n*o.Size())
-		dense := make([]byte, n)
-		for i := range dense {
-			dense[i] = small[3*i]
-		}
-		o.FromSmall(x, dense)
+		o.FromSmall(x, small)
 		o.same(t, "FromSmall", x, smallBig)
 
 		u, v, z := o.elems(a), o.elems(b), make([]E, n)
@@ -159,8 +151,7 @@ func testVectors[E comparable](t *testing.T, o oracle[E]) {
 		o.sameElems(t, "AddHadamard", z, product)
 		o.Scale(z, o.elem(s), u)
 		o.sameElems(t, "Scale", z, scaled)
-		o.Gate(z, u, v, small, 3)
-		o.sameElems(t, "Gate", z, gated)
+		o.sameElems(t, "Inner", []E{o.Inner(u, v)}, []*big.Int{dot})
 		o.sameElems(t, "Sum", []E{o.Sum(o.bytes(a))}, []*big.Int{total})
 		o.sameElems(t, "Dot", []E{o.Dot(u, o.bytes(b), 1)}, []*big.Int{dot})
 		var strided []byte
@@ -240,6 +231,66 @@ func testRangeWires[E comparable](t *testing.T, o oracle[E]) {
 			got := make([]byte, 2*chunk*o.Size())
 			o.RangeWires(got, o.bytes(seeds), o.bytes(x), o.elems(w), o.elems(joint), o.elem(shift), make([]E, field.RangeScratch(rows)))
 			o.same(t, "RangeWires", got, want)
+		}
+	}
+}
+
+func TestSymmetrize(t *testing.T) { bothFields(t, testSymmetrize, testSymmetrize) }
+
+func testSymmetrize[E comparable](t *testing.T, o oracle[E]) {
+	for n := range 7 {
+		m := o.vector(rand.New(rand.NewPCG(15, 16)), n*n)
+		want := make([]*big.Int, n*n)
+		for k := range n {
+			for l := range n {
+				want[k*n+l] = o.add(m[k*n+l], m[l*n+k])
+			}
+		}
+		got := o.elems(m)
+		o.Symmetrize(got, n)
+		o.sameElems(t, "Symmetrize", got, want)
+	}
+}
+
+func TestGates(t *testing.T) { bothFields(t, testGates, testGates) }
+
+func testGates[E comparable](t *testing.T, o oracle[E]) {
+	r := rand.New(rand.NewPCG(13, 14))
+	for _, n := range []int{0, 1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 33, 110, 300} {
+		for _, rows := range []int{0, 1, 2, 7, 8, 9, 17, 40} {
+			base, e := o.vector(r, 1)[0], o.vector(r, n)
+			if rows == 7 {
+				for i := range e {
+					e[i] = new(big.Int).Sub(o.p, big.NewInt(1))
+				}
+			}
+			gates := make([]byte, rows*n)
+			for i := range gates {
+				gates[i] = byte(r.IntN(2))
+			}
+			if rows > 3 {
+				clear(gates[2*n : 3*n])
+			}
+			powers, sums := make([]*big.Int, n), make([]*big.Int, rows)
+			for l := range sums {
+				sums[l] = new(big.Int)
+				power := big.NewInt(1)
+				for j, g := range gates[l*n : (l+1)*n] {
+					power = o.mul(power, base)
+					powers[j] = new(big.Int)
+					if g == 1 {
+						powers[j] = power
+					} else {
+						sums[l] = o.add(sums[l], e[j])
+					}
+				}
+				got := make([]E, n)
+				o.GatedPowers(got, o.elem(base), gates[l*n:(l+1)*n])
+				o.sameElems(t, "GatedPowers", got, powers)
+			}
+			got := make([]E, rows)
+			o.SumGaps(got, o.elems(e), gates)
+			o.sameElems(t, "SumGaps", got, sums)
 		}
 	}
 }

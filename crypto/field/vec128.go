@@ -156,43 +156,12 @@ func (F128) AddHadamard(dst, a, b []Elem128) {
 	}
 }
 
-func (F128) Gate(dst, zero, one []Elem128, small []byte, stride int) {
-	zero, one = zero[:len(dst)], one[:len(dst)]
-	for i := range dst {
-		m := -uint64(small[i*stride])
-		dst[i].lo = zero[i].lo ^ m&(zero[i].lo^one[i].lo)
-		dst[i].hi = zero[i].hi ^ m&(zero[i].hi^one[i].hi)
+func (F128) Inner(a, b []Elem128) (z Elem128) {
+	var t wide128
+	b = b[:len(a)]
+	for i := range a {
+		t.add(a[i].lo, a[i].hi, b[i].lo, b[i].hi)
 	}
-}
-
-func (F128) RangeWires(dst, seeds, x []byte, w, r []Elem128, shift Elem128, scratch []Elem128) {
-	if rangeWiresIFMA(dst, seeds, x, w, r, shift, scratch) {
-		return
-	}
-	chunk := len(dst) / 32
-	d := scratch[:len(r)]
-	copy(d, w[1:])
-	for j := range chunk {
-		var powered, plain wide128
-		lo, hi := load128(seeds[32*j:])
-		powered.add(w[0].lo, w[0].hi, lo, hi)
-		lo, hi = load128(seeds[32*j+16:])
-		plain.add(w[0].lo, w[0].hi, lo, hi)
-		for k := range d {
-			d[k].lo, d[k].hi = mul128(d[k].lo, d[k].hi, r[k].lo, r[k].hi)
-			at := 16 * (k*chunk + j)
-			if at >= len(x) {
-				break // the short last row
-			}
-			lo, hi = load128(x[at:])
-			powered.add(d[k].lo, d[k].hi, lo, hi)
-			plain.add(w[k+1].lo, w[k+1].hi, lo, hi)
-		}
-		lo, hi = powered.fold()
-		store128(dst[32*j:], lo, hi)
-		// shift is in the Montgomery domain, as the sum still is.
-		plain.add(shift.lo, shift.hi, 1, 0)
-		lo, hi = plain.fold()
-		store128(dst[32*j+16:], lo, hi)
-	}
+	z.lo, z.hi = t.fold()
+	return z
 }

@@ -112,32 +112,11 @@ func (F64) AddHadamard(dst, a, b []Elem64) {
 	}
 }
 
-func (F64) Gate(dst, zero, one []Elem64, small []byte, stride int) {
-	zero, one = zero[:len(dst)], one[:len(dst)]
-	for i := range dst {
-		dst[i] = zero[i] ^ Elem64(-uint64(small[i*stride]))&(zero[i]^one[i])
+func (F64) Inner(a, b []Elem64) Elem64 {
+	var t wide64
+	b = b[:len(a)]
+	for i := range a {
+		t.add(uint64(a[i]), uint64(b[i]))
 	}
-}
-
-func (F64) RangeWires(dst, seeds, x []byte, w, r []Elem64, shift Elem64, scratch []Elem64) {
-	chunk := len(dst) / 16
-	d := scratch[:len(r)]
-	copy(d, w[1:])
-	for j := range chunk {
-		var powered, plain wide64
-		powered.add(uint64(w[0]), load64(seeds[16*j:]))
-		plain.add(uint64(w[0]), load64(seeds[16*j+8:]))
-		plain.add(uint64(shift), 1)
-		for k := range d {
-			d[k] = Elem64(mul64(uint64(d[k]), uint64(r[k])))
-			at := 8 * (k*chunk + j)
-			if at >= len(x) {
-				break // the short last row
-			}
-			powered.add(uint64(d[k]), load64(x[at:]))
-			plain.add(uint64(w[k+1]), load64(x[at:]))
-		}
-		store64(dst[16*j:], powered.fold())
-		store64(dst[16*j+8:], plain.fold())
-	}
+	return Elem64(t.fold())
 }

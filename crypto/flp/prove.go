@@ -1,10 +1,7 @@
 package flp
 
 func (w *worker[E]) Prove(proof, meas, proveRand, jointRand []byte) {
-	if w.g == nil {
-		w.a, w.b, w.g = make([]E, w.n), make([]E, w.n), make([]E, w.n)
-		w.coef = make([]E, w.p)
-	}
+	w.prepareProof()
 	f, size := w.field, w.field.Size()
 	w.decodeJoint(jointRand)
 	clear(w.g) // the zero element is represented by zero in both fields
@@ -15,14 +12,32 @@ func (w *worker[E]) Prove(proof, meas, proveRand, jointRand []byte) {
 	}
 }
 
-// extend takes a polynomial's values on the p-th roots of unity, the first p of v, and adds those on the other cosets.
-func (w *worker[E]) extend(v []E) {
-	f, p := w.field, w.p
-	copy(w.coef, v[:p])
-	f.Backward(w.coef, w.inverse)
-	for c := 1; c < w.cosets; c++ {
-		u := v[c*p : (c+1)*p]
-		f.Hadamard(u, w.coef, w.twists[c])
-		f.Forward(u, w.roots)
+// prepareProof makes the scratch space that only provers need.
+func (w *worker[E]) prepareProof() {
+	if w.g == nil {
+		w.a, w.b, w.g = make([]E, w.n), make([]E, w.n), make([]E, w.n)
+		w.coef = make([]E, w.p)
 	}
+}
+
+// extend takes a polynomial's values on the p-th roots of unity, the first p of v, and adds those on the other cosets.
+func (w *worker[E]) extend(v []E) { w.system.extend(v, w.coef) }
+
+func (y *system[E]) extend(v, scratch []E) {
+	f, p := y.field, y.p
+	copy(scratch, v[:p])
+	f.Backward(scratch, y.inverse)
+	for c := 1; c < y.cosets; c++ {
+		u := v[c*p : (c+1)*p]
+		f.Hadamard(u, scratch, y.twists[c])
+		f.Forward(u, y.roots)
+	}
+}
+
+// matrix returns scratch space for n elements.
+func (w *worker[E]) matrix(n int) []E {
+	if len(w.wide) < n {
+		w.wide = make([]E, n)
+	}
+	return w.wide[:n]
 }

@@ -32,20 +32,21 @@ type shape struct {
 // them, as its first m values on the roots of order n, a power of two that is at least m.
 type system[E comparable] struct {
 	shape
-	field     field.Field[E]
-	circuit   circuit[E]
-	gadget    gadget[E]
-	log, p    int // p = 2^log, the order of the wires' roots of unity
-	m, n      int
-	cosets    int // n/p
-	roots     []E // w_p^i, i < p/2
-	inverse   []E // w_p^−i, i < p/2
-	invP      E   // 1/p
-	half      E   // 1/2
-	shifts    []E // w_n^−c for each coset c
-	twists    [][]E
-	missing   [][]E // each of the n − m values that a proof leaves out, as a combination of the others
-	minusOnes []E
+	field   field.Field[E]
+	circuit circuit[E]
+	gadget  gadget[E]
+	log, p  int // p = 2^log, the order of the wires' roots of unity
+	m, n    int
+	cosets  int // n/p
+	roots   []E // w_p^i, i < p/2
+	inverse []E // w_p^−i, i < p/2
+	invP    E   // 1/p
+	half    E   // 1/2
+	shifts  []E // w_n^−c for each coset c
+	twists  [][]E
+	missing [][]E // each of the n − m values that a proof leaves out, as a combination of the others
+	pairs   []E   // see rangeCheck.provePairs
+	square0 []E   // likewise
 }
 
 func newSystem[E comparable](f field.Field[E], s shape, g gadget[E], c circuit[E]) (System, error) {
@@ -78,9 +79,8 @@ func newSystem[E comparable](f field.Field[E], s shape, g gadget[E], c circuit[E
 		}
 		y.twists[c] = t
 	}
-	y.minusOnes = make([]E, y.p)
-	for i := range y.minusOnes {
-		y.minusOnes[i] = f.Sub(f.FromUint64(0), f.FromUint64(1))
+	if _, ok := g.(rangeCheck[E]); ok && s.calls <= maxPairs {
+		y.pairWeights()
 	}
 	y.interpolate(wn)
 	return y, nil
@@ -164,13 +164,18 @@ type worker[E comparable] struct {
 	a, b []E // two wires at all n points
 	g    []E // the gadget at all n points
 	coef []E
+	wide []E    // see matrix
 	rows []byte // the measurement, padded to whole rows
 }
 
 func (y *system[E]) NewWorker(shares int) Worker {
+	invShares := y.field.FromUint64(1)
+	if shares > 1 {
+		invShares = y.field.Inv(y.field.FromUint64(uint64(shares)))
+	}
 	return &worker[E]{
 		system:    y,
-		invShares: y.field.Inv(y.field.FromUint64(uint64(shares))),
+		invShares: invShares,
 		weights:   make([]E, y.p),
 		other:     make([]E, y.p),
 		powers:    make([]E, y.log),

@@ -115,9 +115,13 @@ func BenchmarkHelper(b *testing.B) {
 func BenchmarkShard(b *testing.B) {
 	benchmarkCases(b, func(b *testing.B, v *prio3.VDAF, ctx []byte, key [32]byte) {
 		nonce, rand, m := [16]byte(random(16)), random(v.RandSize()), typical(v.Config())
+		s, err := v.NewSharder(ctx)
+		if err != nil {
+			b.Fatal(err)
+		}
 		b.ReportAllocs()
 		for b.Loop() {
-			v.Shard(ctx, nonce, rand, m)
+			s.Shard(nonce, rand, m)
 		}
 	})
 }

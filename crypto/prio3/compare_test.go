@@ -13,7 +13,6 @@ import (
 	"testing"
 	"time"
 
-	"candor/crypto/keccak"
 	"candor/crypto/prio3"
 )
 
@@ -47,7 +46,7 @@ func TestCompareSpeed(t *testing.T) {
 	peer := startPeer(t)
 	var rows []comparison
 	paths := []string{"go"}
-	if best := keccak.Path(); best != "go" {
+	if best := prio3.Path(); best != "go" {
 		paths = append(paths, best)
 	}
 	fmt.Printf("path: %v; batches of %d; medians of %d rounds, ns for one report\n", paths, batch, compareRounds)
@@ -116,9 +115,13 @@ func compare(t *testing.T, name string, config prio3.Config, paths []string, pee
 	ctx, key := make([]byte, 38), [32]byte(random(32))
 	forLeader, forHelper, _ := reports(t, v, ctx, key, batch)
 	leader, helper := v.NewVerifier(prio3.Leader, key, ctx), v.NewVerifier(prio3.Helper, key, ctx)
+	sharder, err := v.NewSharder(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
 	nonce, rand := [16]byte(random(16)), random(v.RandSize())
 	ours := map[string]func(){
-		"shard":  func() { _, _, _ = v.Shard(ctx, nonce, rand, m) },
+		"shard":  func() { _, _, _ = sharder.Shard(nonce, rand, m) },
 		"leader": func() { leader.LeaderInit(forLeader) },
 		"helper": func() { helper.HelperInit(forHelper) },
 	}
@@ -135,7 +138,7 @@ func compare(t *testing.T, name string, config prio3.Config, paths []string, pee
 		first := len(all)
 		for _, path := range paths {
 			all = append(all, &timed{f: func(n int) time.Duration {
-				defer keccak.SetPath(path)()
+				defer prio3.SetPath(path)()
 				return loop(ours[op])(n)
 			}, reports: perCall})
 		}

@@ -30,12 +30,12 @@ func TestVectorsReject(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for n := 1; n <= xof.Width; n++ {
-			x := &expander{field: picky{}, tags: tags}
+		for n := 1; n <= 2*xof.Width+1; n++ {
+			x, in := &expander{field: picky{}, tags: tags}, make([]stream, n)
 			want := make([][]byte, n)
 			for i := range n {
 				seed := bytes.Repeat([]byte{byte(i)}, xof.SeedSize)
-				x.in[i] = stream{seed: seed, head: []byte{1}, tail: []byte{2}, out: make([]byte, 8*50)}
+				in[i] = stream{seed: seed, head: []byte{1}, tail: []byte{2}, out: make([]byte, 8*50)}
 				var s xof.Stream
 				s.Write(tags[usageMeasShare])
 				s.Write(seed)
@@ -43,10 +43,10 @@ func TestVectorsReject(t *testing.T) {
 				want[i] = make([]byte, 8*50)
 				xof.Expand(picky{}, &s, want[i])
 			}
-			x.vectors(usageMeasShare, n)
+			x.vectors(usageMeasShare, in)
 			for i := range n {
-				if !bytes.Equal(x.in[i].out, want[i]) {
-					t.Errorf("%s: stream %d of %d: got %x, want %x", path, i, n, x.in[i].out, want[i])
+				if !bytes.Equal(in[i].out, want[i]) {
+					t.Errorf("%s: stream %d of %d: got %x, want %x", path, i, n, in[i].out, want[i])
 				}
 			}
 		}

@@ -163,7 +163,7 @@ func (w *Verifier) parseInitialize(l *lane, inbound []byte) error {
 // decide takes the Helper's second half step on the first n lanes: the two verifier shares are joined, the proof is decided, and the verifier message
 // made of both parts of the joint randomness must be the seed that the Helper has itself computed from the public share.
 func (w *Verifier) decide(n int) {
-	size, x := w.vectorSize(), &w.expander
+	size := w.vectorSize()
 	for i := range w.lanes[:n] {
 		l := &w.lanes[i]
 		w.flp.Field().AddTo(l.verifier[:size], l.other[:size])
@@ -172,12 +172,12 @@ func (w *Verifier) decide(n int) {
 				l.err = ErrInvalid
 			}
 		}
-		x.in[i] = stream{seed: w.zero[:], head: l.other[size:], tail: l.verifier[size:], out: l.message[:]}
+		w.in[i] = stream{seed: w.zero[:], head: l.other[size:], tail: l.verifier[size:], out: l.message[:]}
 	}
 	if !w.hasJoint() {
 		return
 	}
-	x.seeds(usageJointRandSeed, n)
+	w.expander.bytes(usageJointRandSeed, w.in[:n])
 	for i := range w.lanes[:n] {
 		l := &w.lanes[i]
 		if subtle.ConstantTimeCompare(l.seed[:], l.message[:]) != 1 {

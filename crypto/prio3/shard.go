@@ -3,12 +3,13 @@ package prio3
 import (
 	"fmt"
 
+	"candor/crypto/flp"
 	"candor/crypto/xof"
 )
 
 // Shard splits a measurement for two aggregators: into a public share that both get, and one input share for each. It is
-// deterministic. rand are RandSize fresh random bytes, and the nonce is random too (in DAP it is the report id); ctx is the application's
-// context, the same for all that takes part.
+// deterministic. rand are RandSize fresh random bytes, and the nonce is random too (in DAP it is the report id); ctx is the
+// application's context, the same for all that takes part. Whoever shards many measurements makes a Sharder.
 func (v *VDAF) Shard(ctx []byte, nonce [NonceSize]byte, rand []byte, m []uint64) (public []byte, input [2][]byte, err error) {
 	if v.shares != 2 {
 		return nil, input, fmt.Errorf("sharding for %d aggregators: %w", v.shares, ErrParameter)
@@ -22,76 +23,117 @@ func (v *VDAF) Shard(ctx []byte, nonce [NonceSize]byte, rand []byte, m []uint64)
 
 // ShardAll is Shard for any number of aggregators.
 func (v *VDAF) ShardAll(ctx []byte, nonce [NonceSize]byte, rand []byte, m []uint64) (public []byte, input [][]byte, err error) {
-	if len(rand) != v.RandSize() {
-		return nil, nil, fmt.Errorf("sharding with %d random bytes, not %d: %w", len(rand), v.RandSize(), ErrParameter)
-	}
-	small := make([]byte, v.sizes.Meas)
-	if err := v.flp.Encode(small, m); err != nil {
-		return nil, nil, err
-	}
-	tags, err := v.newTags(ctx)
+	s, err := v.NewSharder(ctx)
 	if err != nil {
 		return nil, nil, err
 	}
-	x := &expander{field: v.flp.Field(), tags: tags}
-	one := func(u usage, s stream) {
-		x.in[0] = s
-		x.vectors(u, 1)
+	return s.Shard(nonce, rand, m)
+}
+
+// A Sharder is a Client's scratch space for sharding measurements in one context. It may be used again and again, but not
+// concurrently. Between uses it holds what the last one left: it is secret.
+type Sharder struct {
+	*VDAF
+	expander expander
+	worker   flp.Worker
+	in       []stream              // by aggregator
+	heads    [][1 + NonceSize]byte // of their binders
+	helpers  [][]byte              // for each Helper, id 1 first, its measurement share, and then its proof share
+	small    []byte                // encoded measurement
+	prove    []byte                // randomness of the prover
+	joint    []byte                // joint randomness
+	seed     [xof.SeedSize]byte    // of the joint randomness
+	zero     [xof.SeedSize]byte
+}
+
+// NewSharder fails if ctx has more than 65527 bytes.
+func (v *VDAF) NewSharder(ctx []byte) (*Sharder, error) {
+	tags, err := v.newTags(ctx)
+	if err != nil {
+		return nil, err
 	}
-
-	// The random bytes are, in order: for each Helper a seed and a blind, the Leader's blind, the seed of the prover. The input shares of
-	// the Helpers are the random bytes themselves.
-	input = make([][]byte, v.shares)
-	for id := 1; id < v.shares; id++ {
-		input[id] = append([]byte(nil), rand[:v.InputShareSize(id)]...)
-		rand = rand[len(input[id]):]
+	s := &Sharder{
+		VDAF: v, expander: expander{field: v.flp.Field(), tags: tags}, worker: v.flp.NewWorker(1),
+		in: make([]stream, v.shares), heads: make([][1 + NonceSize]byte, v.shares), helpers: make([][]byte, v.shares-1),
+		small: make([]byte, v.sizes.Meas), prove: make([]byte, v.proofs*v.sizes.ProveRand*v.elem), joint: make([]byte, v.proofs*v.sizes.JointRand*v.elem),
 	}
-	leaderBlind, rand := rand[:v.joint(xof.SeedSize)], rand[v.joint(xof.SeedSize):]
-	proveSeed := rand
+	for i := range s.helpers {
+		s.helpers[i] = make([]byte, max(v.measSize(), v.proofSize()))
+	}
+	return s, nil
+}
 
-	leader := make([]byte, v.InputShareSize(Leader))
-	input[Leader] = leader
-	meas, proof := leader[:v.measSize()], leader[v.measSize():v.measSize()+v.proofSize()]
-	copy(leader[v.measSize()+v.proofSize():], leaderBlind)
-	public = make([]byte, v.PublicShareSize())
-	share := make([]byte, max(v.measSize(), v.proofSize()))
+// Shard is VDAF.Shard for as many aggregators as there are.
+func (s *Sharder) Shard(nonce [NonceSize]byte, rand []byte, m []uint64) (public []byte, input [][]byte, err error) {
+	if len(rand) != s.RandSize() {
+		return nil, nil, fmt.Errorf("sharding with %d random bytes, not %d: %w", len(rand), s.RandSize(), ErrParameter)
+	}
+	if err := s.flp.Encode(s.small, m); err != nil {
+		return nil, nil, err
+	}
+	public, input, proveSeed := s.split(rand)
+	meas, proof := input[Leader][:s.measSize()], input[Leader][s.measSize():s.measSize()+s.proofSize()]
 
-	part := func(id int, blind, share []byte) {
-		if v.hasJoint() {
-			out := public[id*xof.SeedSize : (id+1)*xof.SeedSize]
-			x.in[0] = stream{blind, append([]byte{byte(id)}, nonce[:]...), share, out}
-			x.seeds(usageJointRandPart, 1)
+	s.flp.Field().FromSmall(meas, s.small)
+	s.subtract(meas, usageMeasShare, input, nil)
+	proofs := []byte{byte(s.proofs)}
+	if s.hasJoint() {
+		s.parts(public, input, nonce)
+		s.in[0] = stream{seed: s.zero[:], head: public, out: s.seed[:]}
+		s.expander.bytes(usageJointRandSeed, s.in[:1])
+		s.in[0] = stream{seed: s.seed[:], head: proofs, out: s.joint}
+		s.expander.vectors(usageJointRand, s.in[:1])
+	}
+	s.in[0] = stream{seed: proveSeed, head: proofs, out: s.prove}
+	s.expander.vectors(usageProveRand, s.in[:1])
+	for i := range s.proofs {
+		s.worker.Prove(nth(proof, i, s.proofs), s.small, nth(s.prove, i, s.proofs), nth(s.joint, i, s.proofs))
+	}
+	s.subtract(proof, usageProofShare, input, proofs)
+	return public, input, nil
+}
+
+// split makes the shares with what of them is random, which comes in this order: for each Helper a seed and a blind, the Leader's
+// blind. What is left is the prover's seed.
+func (s *Sharder) split(rand []byte) (public []byte, input [][]byte, proveSeed []byte) {
+	blind := s.MessageSize() // as long as the other seeds, or absent with them
+	input = make([][]byte, s.shares)
+	for id := range input {
+		input[id] = make([]byte, s.InputShareSize(id))
+		if id > 0 {
+			rand = rand[copy(input[id], rand):]
 		}
 	}
-	v.flp.Field().FromSmall(meas, small)
-	for id := 1; id < v.shares; id++ {
-		out := share[:v.measSize()]
-		one(usageMeasShare, stream{seed: input[id][:xof.SeedSize], head: []byte{byte(id)}, out: out})
-		part(id, input[id][xof.SeedSize:], out)
-		v.flp.Field().SubTo(meas, out)
-	}
-	part(Leader, leaderBlind, meas)
+	leader := input[Leader]
+	copy(leader[len(leader)-blind:], rand[:blind])
+	return make([]byte, s.PublicShareSize()), input, rand[blind:]
+}
 
-	proofs := byte(v.proofs)
-	prove := make([]byte, v.proofs*v.sizes.ProveRand*v.elem)
-	one(usageProveRand, stream{seed: proveSeed, head: []byte{proofs}, out: prove})
-	joint := make([]byte, v.proofs*v.sizes.JointRand*v.elem)
-	if v.hasJoint() {
-		var seed [xof.SeedSize]byte
-		x.in[0] = stream{seed: make([]byte, xof.SeedSize), head: public, out: seed[:]}
-		x.seeds(usageJointRandSeed, 1)
-		one(usageJointRand, stream{seed: seed[:], head: []byte{proofs}, out: joint})
+// subtract expands each Helper's share of a vector, with binder || id, and subtracts them all from v.
+func (s *Sharder) subtract(v []byte, u usage, input [][]byte, binder []byte) {
+	for i, share := range s.helpers {
+		id := i + 1
+		s.heads[id][0] = byte(id)
+		s.in[i] = stream{seed: input[id][:xof.SeedSize], head: binder, tail: s.heads[id][:1], out: share[:len(v)]}
 	}
-	w := v.flp.NewWorker(1)
-	for i := range v.proofs {
-		w.Prove(nth(proof, i, v.proofs), small, nth(prove, i, v.proofs), nth(joint, i, v.proofs))
+	s.expander.vectors(u, s.in[:len(s.helpers)])
+	for _, share := range s.helpers {
+		s.flp.Field().SubTo(v, share[:len(v)])
 	}
-	for id := 1; id < v.shares; id++ {
-		out := share[:v.proofSize()]
-		one(usageProofShare, stream{seed: input[id][:xof.SeedSize], head: []byte{proofs, byte(id)}, out: out})
-		v.flp.Field().SubTo(proof, out)
+}
+
+// parts fills the public share: each aggregator's part of the joint randomness, bound to its measurement share.
+func (s *Sharder) parts(public []byte, input [][]byte, nonce [NonceSize]byte) {
+	for id, share := range input {
+		s.heads[id][0] = byte(id)
+		copy(s.heads[id][1:], nonce[:])
+		meas := share
+		if id != Leader {
+			meas = s.helpers[id-1]
+		}
+		s.in[id] = stream{share[len(share)-xof.SeedSize:], s.heads[id][:], meas[:s.measSize()], nth(public, id, s.shares)}
 	}
-	return public, input, nil
+	s.expander.bytes(usageJointRandPart, s.in)
 }
 
 // nth returns the i-th of n equal parts of p.

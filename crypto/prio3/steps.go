@@ -96,8 +96,7 @@ func (v *VDAF) VerifierSharesToMessage(ctx []byte, shares [][]byte) ([]byte, err
 			return nil, err
 		}
 		x := expander{field: v.flp.Field(), tags: tags}
-		x.in[0] = stream{seed: make([]byte, xof.SeedSize), head: parts, out: message}
-		x.seeds(usageJointRandSeed, 1)
+		x.bytes(usageJointRandSeed, []stream{{seed: make([]byte, xof.SeedSize), head: parts, out: message}})
 	}
 	return message, nil
 }

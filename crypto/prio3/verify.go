@@ -15,6 +15,7 @@ type Verifier struct {
 	key      [VerifyKeySize]byte
 	expander expander
 	worker   flp.Worker
+	in       [xof.Width]stream
 	lanes    [xof.Width]lane
 	zero     [xof.SeedSize]byte // the seed from which joint randomness seeds are derived
 }
@@ -73,15 +74,15 @@ func (w *Verifier) init(n int) {
 			l := &lanes[i]
 			l.meas, l.proof = l.expanded[:meas], l.expanded[meas:]
 			l.head[0] = agg
-			x.in[i] = stream{seed: l.report.InputShare[:xof.SeedSize], head: l.head[:1], out: l.meas}
+			w.in[i] = stream{seed: l.report.InputShare[:xof.SeedSize], head: l.head[:1], out: l.meas}
 		}
-		x.vectors(usageMeasShare, n)
+		x.vectors(usageMeasShare, w.in[:n])
 		for i := range lanes {
 			l := &lanes[i]
 			l.head[0], l.head[1] = proofs, agg
-			x.in[i].head, x.in[i].out = l.head[:2], l.proof
+			w.in[i].head, w.in[i].out = l.head[:2], l.proof
 		}
-		x.vectors(usageProofShare, n)
+		x.vectors(usageProofShare, w.in[:n])
 	}
 
 	if w.hasJoint() {
@@ -91,30 +92,30 @@ func (w *Verifier) init(n int) {
 			copy(l.public, l.report.PublicShare)
 			l.head[0] = agg
 			copy(l.head[1:], l.report.Nonce[:])
-			x.in[i] = stream{blind, l.head[:], l.meas, nth(l.public, w.agg, w.shares)}
+			w.in[i] = stream{blind, l.head[:], l.meas, nth(l.public, w.agg, w.shares)}
 		}
-		x.seeds(usageJointRandPart, n)
+		x.bytes(usageJointRandPart, w.in[:n])
 		for i := range lanes {
 			l := &lanes[i]
 			copy(l.verifier[w.vectorSize():], nth(l.public, w.agg, w.shares))
-			x.in[i] = stream{seed: w.zero[:], head: l.public, out: l.seed[:]}
+			w.in[i] = stream{seed: w.zero[:], head: l.public, out: l.seed[:]}
 		}
-		x.seeds(usageJointRandSeed, n)
+		x.bytes(usageJointRandSeed, w.in[:n])
 		for i := range lanes {
 			l := &lanes[i]
 			l.head[0] = proofs
-			x.in[i] = stream{seed: l.seed[:], head: l.head[:1], out: l.joint}
+			w.in[i] = stream{seed: l.seed[:], head: l.head[:1], out: l.joint}
 		}
-		x.vectors(usageJointRand, n)
+		x.vectors(usageJointRand, w.in[:n])
 	}
 
 	for i := range lanes {
 		l := &lanes[i]
 		l.head[0] = proofs
 		copy(l.head[1:], l.report.Nonce[:])
-		x.in[i] = stream{seed: w.key[:], head: l.head[:], out: l.query}
+		w.in[i] = stream{seed: w.key[:], head: l.head[:], out: l.query}
 	}
-	x.vectors(usageQueryRand, n)
+	x.vectors(usageQueryRand, w.in[:n])
 
 	for i := range lanes {
 		l := &lanes[i]

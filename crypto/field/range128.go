@@ -1,0 +1,75 @@
+package field
+
+import "math/bits"
+
+func (F128) RangeWires(dst, seeds, x []byte, w, r []Elem128, shift Elem128, scratch []Elem128) {
+	if rangeWiresIFMA(dst, seeds, x, w, r, shift, scratch) {
+		return
+	}
+	chunk := len(dst) / 32
+	d := scratch[:len(r)]
+	copy(d, w[1:])
+	for j := range chunk {
+		var powered, plain wide128
+		lo, hi := load128(seeds[32*j:])
+		powered.add(w[0].lo, w[0].hi, lo, hi)
+		lo, hi = load128(seeds[32*j+16:])
+		plain.add(w[0].lo, w[0].hi, lo, hi)
+		for k := range d {
+			d[k].lo, d[k].hi = mul128(d[k].lo, d[k].hi, r[k].lo, r[k].hi)
+			at := 16 * (k*chunk + j)
+			if at >= len(x) {
+				break // the short last row
+			}
+			lo, hi = load128(x[at:])
+			powered.add(d[k].lo, d[k].hi, lo, hi)
+			plain.add(w[k+1].lo, w[k+1].hi, lo, hi)
+		}
+		lo, hi = powered.fold()
+		store128(dst[32*j:], lo, hi)
+		// shift is in the Montgomery domain, as the sum still is.
+		plain.add(shift.lo, shift.hi, 1, 0)
+		lo, hi = plain.fold()
+		store128(dst[32*j+16:], lo, hi)
+	}
+}
+
+func (F128) GatedPowers(dst []Elem128, r Elem128, gate []byte) {
+	// Four chains of powers, each in steps of r^4, since one would have to wait for every product.
+	var p [4]Elem128
+	p[0] = r
+	for i := range 3 {
+		p[i+1].lo, p[i+1].hi = mul128(p[i].lo, p[i].hi, r.lo, r.hi)
+	}
+	step := p[3]
+	for j := range dst {
+		q := &p[j%4]
+		m := -uint64(gate[j])
+		dst[j] = Elem128{q.lo & m, q.hi & m}
+		q.lo, q.hi = mul128(q.lo, q.hi, step.lo, step.hi)
+	}
+}
+
+func (F128) SumGaps(dst, e []Elem128, gates []byte) {
+	for l := range dst {
+		var s0, s1, s2, c uint64
+		g := gates[l*len(e):][:len(e)]
+		for j := range g {
+			m := uint64(g[j]) - 1
+			s0, c = bits.Add64(s0, e[j].lo&m, 0)
+			s1, c = bits.Add64(s1, e[j].hi&m, c)
+			s2 += c
+		}
+		dst[l].lo, dst[l].hi = wrap128(s0, s1, s2)
+	}
+}
+
+func (F128) Symmetrize(m []Elem128, n int) {
+	for k := range n {
+		for l := range k + 1 {
+			x, y := &m[k*n+l], &m[l*n+k]
+			x.lo, x.hi = add128(x.lo, x.hi, y.lo, y.hi)
+			*y = *x
+		}
+	}
+}
