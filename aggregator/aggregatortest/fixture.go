@@ -95,6 +95,8 @@ type Keys struct {
 	VerifyBytes            [32]byte
 	PeerToken              string
 	CollectorToken         string
+	// Rules are what each Aggregator enforces of the rounds of tasks, by prio3.Leader and prio3.Helper.
+	Rules map[dap.TaskID][2]*aggregator.Round
 }
 
 // NewKeys makes the keys of a deployment: X25519 everywhere.
@@ -182,12 +184,12 @@ func NewRoundTask(t testing.TB, spec TaskSpec) *round.Task {
 // LeaderTask and HelperTask make a task as each Aggregator runs it.
 
 func (k *Keys) LeaderTask(task *round.Task) *aggregator.Task {
-	return &aggregator.Task{Task: task, VerifyKeys: map[uint8]aggregator.VerifyKey{0: k.Verify}, Collector: k.Collector,
+	return &aggregator.Task{Task: task, VerifyKeys: map[uint8]aggregator.VerifyKey{0: k.Verify}, Collector: k.Collector, Round: k.Rules[task.ID][prio3.Leader],
 		PeerToken: aggregator.NewToken(k.PeerToken), CollectorToken: aggregator.NewToken(k.CollectorToken)}
 }
 
 func (k *Keys) HelperTask(task *round.Task) *aggregator.Task {
-	return &aggregator.Task{Task: task, VerifyKeys: map[uint8]aggregator.VerifyKey{0: k.Verify}, Collector: k.Collector,
+	return &aggregator.Task{Task: task, VerifyKeys: map[uint8]aggregator.VerifyKey{0: k.Verify}, Collector: k.Collector, Round: k.Rules[task.ID][prio3.Helper],
 		PeerToken: aggregator.NewToken(k.PeerToken)}
 }
 
