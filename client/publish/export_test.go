@@ -6,4 +6,6 @@ var (
 	FormatRounded = formatRounded
 	FormatSD      = formatSD
 	Determined    = determined
+
+	RenderMarkdown = renderMarkdown
 )

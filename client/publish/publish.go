@@ -1,8 +1,11 @@
-// Package publish turns decided figures into what people read: a directory with data files and static pages.
+// Package publish decides what of a round may be shown and turns it into what people read.
 //
-// It decides nothing about single members, for it never sees one: its input are sums with their noise, and the
-// rules that say which of them may be shown work on public numbers. Pages need no server and make no request:
-// style, charts and icons are in the page, and a content security policy forbids the rest.
+// CellsOf and Decide apply the release rules, DecideRatio computes ratios; Write makes a single page with its
+// data files, WriteSite the pages of a whole release with its bundle.
+//
+// The package never sees a member's figure: its input are sums with their noise, and the rules work on public
+// numbers. Pages need no server and make no request: style, charts and icons are in the page, and a content
+// security policy forbids the rest.
 //
 // It implements "Noise, caps and release rules" and the last arrows of "How data flows" of the design.
 package publish

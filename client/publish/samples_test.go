@@ -11,9 +11,6 @@ import (
 	"candor/schema/release"
 )
 
-//go:fix inline
-func p(v int64) *int64 { return new(v) }
-
 func figure(metric string, value, half int64, sd float64, n int) release.Figure {
 	return release.Figure{
 		Round: "2023", Instrument: "calibration", Metric: metric, Value: new(value), CILow: new(value - half), CIHigh: new(value + half),

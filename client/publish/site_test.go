@@ -332,6 +332,33 @@ func TestMarkdownRefuses(t *testing.T) {
 	}
 }
 
+func FuzzMarkdown(f *testing.F) {
+	f.Add([]byte(limitsText))
+	for _, s := range []string{"[x](https://example.org \"t\")", "![x](y)", "<b>", "[x](javascript:x)", "<https://example.org>", "[x]: data:,x\n[x]", "`<script>`", "&lt;img&gt;", "* a\n  > b"} {
+		f.Add([]byte(s))
+	}
+	f.Fuzz(func(t *testing.T, source []byte) {
+		html, err := publish.RenderMarkdown("text", source)
+		if err != nil {
+			return
+		}
+		document(t, []byte(html)).Find("body *").Each(func(_ int, s *goquery.Selection) {
+			name := goquery.NodeName(s)
+			if !slices.Contains([]string{"p", "a", "em", "strong", "code", "pre", "ul", "ol", "li", "blockquote", "hr", "br", "h2", "h3", "h4", "h5", "h6"}, name) {
+				t.Fatalf("%q gives a %s element: %s", source, name, html)
+			}
+			for _, a := range s.Nodes[0].Attr {
+				switch {
+				case name == "a" && a.Key == "href" && !strings.HasPrefix(strings.ToLower(a.Val), "javascript:") && !strings.HasPrefix(a.Val, "//"):
+				case name == "a" && a.Key == "title", name == "ol" && a.Key == "start", name == "code" && a.Key == "class":
+				default:
+					t.Fatalf("%q gives %s with %s=%q", source, name, a.Key, a.Val)
+				}
+			}
+		})
+	})
+}
+
 func TestCodeBook(t *testing.T) {
 	s := site(t)
 	entry := func(metric, cell string) release.CodeBookEntry {

@@ -13,8 +13,9 @@ import (
 const generator = `<meta name="generator" content="candor">`
 
 // Write renders r and makes dir hold exactly its files: figures.csv, figures.json and index.html. The files
-// are complete and durable before dir changes; a reader sees the old release or the new one. A directory that
-// holds anything else than an earlier release is refused and left as it is.
+// are complete and durable before dir changes, and dir changes by renaming: a reader sees the old release or the
+// new one, never a mixture, and after a crash between the two renames the old one lies beside, under a name that
+// begins with a dot. A directory that holds anything else than an earlier release is refused and left as it is.
 func Write(dir string, r Release) error {
 	files, err := Render(r)
 	if err != nil {

@@ -12,9 +12,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-//go:fix inline
-func p(v int64) *int64 { return new(v) }
-
 func sample() []release.Figure {
 	return []release.Figure{
 		{Round: "2023", Instrument: "calibration", Metric: "cybertipline_reports", Value: new(int64(35944829)), CILow: new(int64(35944785)), CIHigh: new(int64(35944873)), NoiseSD: 22.627416997969522, Contributors: 247, Status: release.Published},

@@ -9,9 +9,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-//go:fix inline
-func share(s release.Share) *release.Share { return new(s) }
-
 func ratios() []release.Ratio {
 	return []release.Ratio{
 		{Round: "2026-q1", Instrument: "hash-match", Ratio: "precision", Value: new(release.Share(120000)), CILow: new(release.Share(100712)), CIHigh: new(release.Share(139423)), Numerator: new(int64(120)), Denominator: new(int64(1000)), Status: release.Published},
