@@ -2,9 +2,11 @@ package demo
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -12,6 +14,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"candor/client"
+	"candor/crypto/sign"
 	"candor/schema/dap"
 	"candor/schema/round"
 )
@@ -21,9 +24,14 @@ const uploads = 16
 
 // submissions counts what became of the members' reports.
 type submissions struct {
-	Accepted int
-	Rejected map[dap.ReportError]int
+	Accepted  int // members whose report was accepted
+	Rejected  map[dap.ReportError]int
+	Corrected int             // members who sent a second report in place of the first
+	Stranger  dap.ReportError // what somebody who is not on the roster was told
 }
+
+// typo is what the first member adds to each of its counts by mistake, and corrects.
+const typo = 1000
 
 // start starts both aggregators and waits until they serve.
 func (d *demo) start(ctx context.Context) error {
@@ -80,11 +88,18 @@ func (d *demo) submit(ctx context.Context) error {
 	var done atomic.Int64
 	progress := newProgress(d.Talk, len(c.members), "reports sent")
 	defer progress.finish()
-	group, ctx := errgroup.WithContext(ctx)
+	group, all := errgroup.WithContext(ctx)
 	group.SetLimit(uploads)
-	for _, m := range c.members {
+	for i, m := range c.members {
 		group.Go(func() error {
-			code, err := d.submitOne(ctx, cl, m)
+			first := m
+			if i == 0 {
+				first.source.Values = slices.Clone(m.source.Values)
+				for k := range first.source.Values {
+					first.source.Values[k] += typo
+				}
+			}
+			code, err := d.submitOne(all, cl, first, 0)
 			if err != nil {
 				return fmt.Errorf("%s: %w", m.source.Name, err)
 			}
@@ -102,6 +117,9 @@ func (d *demo) submit(ctx context.Context) error {
 	if err := group.Wait(); err != nil {
 		return err
 	}
+	if err := d.correctAndIntrude(ctx, cl); err != nil {
+		return err
+	}
 	for code, n := range d.sent.Rejected {
 		if code == dap.ErrorReportDropped {
 			return fmt.Errorf("the window of %s closed before %d members had sent: give them longer with --window", d.coalition.window(), n)
@@ -110,9 +128,36 @@ func (d *demo) submit(ctx context.Context) error {
 	return nil
 }
 
+// correctAndIntrude lets the first member correct its counts, and somebody who is not on the roster try to submit.
+func (d *demo) correctAndIntrude(ctx context.Context, cl *client.Client) error {
+	first := d.coalition.members[0]
+	d.say("%s notices that it typed %d too much, and corrects it", first.source.Name, typo)
+	switch code, err := d.submitOne(ctx, cl, first, 1); {
+	case err != nil:
+		return fmt.Errorf("%s: %w", first.source.Name, err)
+	case code == 0:
+		d.sent.Corrected++
+	default:
+		return fmt.Errorf("the correction of %s was refused: %w", first.source.Name, code)
+	}
+	key, err := sign.GenerateKey(rand.Reader)
+	if err != nil {
+		return err
+	}
+	stranger := member{id: "stranger", key: key, source: first.source}
+	if d.sent.Stranger, err = d.submitOne(ctx, cl, stranger, 0); err != nil {
+		return fmt.Errorf("a stranger: %w", err)
+	}
+	if d.sent.Stranger == 0 {
+		return errors.New("the report of a stranger was accepted")
+	}
+	d.say("a stranger tries to submit, and is refused: %v", d.sent.Stranger)
+	return nil
+}
+
 // submitOne is one member's submission. It returns the Leader's answer, 0 if the report was accepted. An upload that the Leader has already, because the answer to the
 // first was lost, counts as accepted.
-func (d *demo) submitOne(ctx context.Context, cl *client.Client, m member) (dap.ReportError, error) {
+func (d *demo) submitOne(ctx context.Context, cl *client.Client, m member, correction uint64) (dap.ReportError, error) {
 	noised, err := d.coalition.noise.AddVector(m.source.Values)
 	if err != nil {
 		return 0, err
@@ -124,7 +169,7 @@ func (d *demo) submitOne(ctx context.Context, cl *client.Client, m member) (dap.
 	if d.Hooks.Measured != nil {
 		d.Hooks.Measured(m.source.Name, measurement)
 	}
-	public, private, err := d.coalition.sign(m, 0)
+	public, private, err := d.coalition.sign(m, correction)
 	if err != nil {
 		return 0, err
 	}

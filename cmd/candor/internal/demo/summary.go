@@ -16,7 +16,9 @@ type Summary struct {
 	Round      string           `json:"round"`
 	Members    int              `json:"members"`
 	Accepted   int              `json:"reports_accepted"`
-	Rejected   map[string]int   `json:"reports_rejected"` // by report error
+	Rejected   map[string]int   `json:"reports_rejected"`  // by report error
+	Corrected  int              `json:"reports_corrected"` // members who replaced their report before the window closed
+	Strangers  int              `json:"strangers_refused"`
 	Counted    uint64           `json:"reports_counted"`
 	Withheld   string           `json:"withheld,omitempty"` // why nothing was released
 	HalfWidth  int64            `json:"half_width_95"`
@@ -45,8 +47,11 @@ func (d *demo) summary() (*Summary, error) {
 	}
 	s := &Summary{
 		Round: d.coalition.document.ID, Members: len(d.coalition.members), Accepted: d.sent.Accepted, Rejected: map[string]int{},
-		Counted: result.Reports, Withheld: result.Refused, HalfWidth: r.HalfWidth, Laps: d.clock.laps,
+		Corrected: d.sent.Corrected, Counted: result.Reports, Withheld: result.Refused, HalfWidth: r.HalfWidth, Laps: d.clock.laps,
 		Seconds: d.clock.last.Sub(d.clock.start).Seconds(), DiskBytes: map[string]int64{}, PeakMemory: map[string]int64{}, Restarts: map[string]int{}, Page: page,
+	}
+	if d.sent.Stranger != 0 {
+		s.Strangers = 1
 	}
 	for code, n := range d.sent.Rejected {
 		s.Rejected[code.String()] = n
@@ -100,7 +105,8 @@ func (s *Summary) Print(w io.Writer) error {
 	for _, n := range s.Rejected {
 		rejected += n
 	}
-	fmt.Fprintf(t, "reports\t%d accepted, %d rejected, %d counted\n", s.Accepted, rejected, s.Counted)
+	fmt.Fprintf(t, "reports\t%d accepted, %d rejected, %d corrected by its member, %d of a stranger refused, %d counted\n",
+		s.Accepted, rejected, s.Corrected, s.Strangers, s.Counted)
 	if s.Withheld != "" {
 		fmt.Fprintf(t, "figures\twithheld: %s\n", s.Withheld)
 	} else {
