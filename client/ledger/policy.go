@@ -33,6 +33,7 @@ type Policy struct {
 	Budgets       []Budget `yaml:"budgets"`        // one for each unit that may be told about at all
 	Signers       []string `yaml:"signers"`        // public keys
 	Signatures    int      `yaml:"signatures"`     // of signers, needed to replace this policy
+	Approvals     int      `yaml:"approvals"`      // of signers, needed for each submission beside whoever submits; 0: nobody's
 }
 
 // A Budget bounds what is told about one unit, such as one item or one account.
@@ -111,6 +112,9 @@ func ParsePolicy(text []byte) (Policy, error) {
 	}
 	if p.Signatures < 0 || p.Signatures > len(p.Signers) || len(p.Signers) > 0 && p.Signatures == 0 {
 		problem("signatures is %d, with %d signers", p.Signatures, len(p.Signers))
+	}
+	if p.Approvals < 0 || p.Approvals > len(p.Signers) {
+		problem("approvals is %d, with %d signers", p.Approvals, len(p.Signers))
 	}
 	if len(problems) > 0 {
 		return Policy{}, fmt.Errorf("reading the policy: %w", errors.Join(problems...))
