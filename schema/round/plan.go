@@ -100,7 +100,7 @@ func (p *Plan) parts(in *metric.Instrument, epsilon *big.Rat, b *budget) ([]Part
 		}
 		if s.Kind == metric.Answers {
 			part.answers(s.MaxWeight, p.Period)
-		} else if err := part.counts(s, privacy); err != nil {
+		} else if err := part.counts(s, privacy.share(in, s)); err != nil {
 			return nil, fmt.Errorf("instrument %s: %w", in.ID, err)
 		}
 		noisy = noisy || s.Kind == metric.Counts && s.Noise
@@ -126,6 +126,28 @@ func (p *Plan) privacy(in *metric.Instrument, epsilon *big.Rat) Privacy {
 		v.Unit, v.Delta1 = "account", uint64(limit)
 	}
 	v.Population = v.Unit + "s/" + p.Period.Label
+	return v
+}
+
+// share returns the privacy block of one part, given that of the whole instrument: the part's own sensitivity, and the same share of ε. So the scale of the
+// noise is the instrument's in every part, and the parts' ε add up to the instrument's.
+func (v Privacy) share(in *metric.Instrument, s *metric.Part) Privacy {
+	var own int64
+	for _, id := range s.Metrics {
+		switch m := in.Metric(id); {
+		case m.Release != metric.AccountNoise:
+		case v.Unit != "account":
+			own++
+		case m.PrivacyUnit == metric.Account:
+			own += m.UnitMax
+		}
+	}
+	epsilon, ok := new(big.Rat).SetString(v.Epsilon)
+	if own == 0 || !ok {
+		return v
+	}
+	v.Epsilon = epsilon.Mul(epsilon, big.NewRat(own, int64(v.Delta1))).RatString()
+	v.Delta1 = uint64(own)
 	return v
 }
 

@@ -64,9 +64,26 @@ func TestPlanChoosesTheUnit(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		p := d.Parts[0].Privacy
-		if p.Unit != c.unit || p.Delta1 != c.delta1 {
-			t.Errorf("%s protects one %s with sensitivity %d, want %s, %d", c.instrument, p.Unit, p.Delta1, c.unit, c.delta1)
+		// The parts share sensitivity and ε, and the scale of the noise is that of the instrument.
+		sensitivity, epsilon := uint64(0), new(big.Rat)
+		for i := range d.Parts {
+			p := d.Parts[i].Privacy
+			if p.Mechanism != "laplace" {
+				continue
+			}
+			e, ok := new(big.Rat).SetString(p.Epsilon)
+			if !ok || p.Unit != c.unit {
+				t.Fatalf("%s/%s protects one %s with ε %q, want one %s", c.instrument, d.Parts[i].Name, p.Unit, p.Epsilon, c.unit)
+			}
+			sensitivity += p.Delta1
+			epsilon.Add(epsilon, e)
+			scale := new(big.Rat).Quo(new(big.Rat).SetInt64(int64(p.Delta1)), e)
+			if want := new(big.Rat).SetInt64(int64(c.delta1)); scale.Cmp(want) != 0 || d.Parts[i].Offset != 64*c.delta1 {
+				t.Errorf("%s/%s has noise of scale %s and offset %d, want %d and %d", c.instrument, d.Parts[i].Name, scale.RatString(), d.Parts[i].Offset, c.delta1, 64*c.delta1)
+			}
+		}
+		if sensitivity != c.delta1 || epsilon.Cmp(big.NewRat(1, 1)) != 0 {
+			t.Errorf("the parts of %s have sensitivity %d and ε %s together, want %d and 1", c.instrument, sensitivity, epsilon.RatString(), c.delta1)
 		}
 	}
 }
