@@ -119,9 +119,12 @@ func (r *reader) jobState(v *store.JobState) bool {
 
 func (r *reader) batchID(v **dap.BatchID) bool {
 	var present bool
-	if !r.bool(&present) || !present {
+	if !r.bool(&present) {
+		return false
+	}
+	if !present {
 		*v = nil
-		return !present
+		return true
 	}
 	*v = new(dap.BatchID)
 	return r.fixed((*v)[:])

@@ -54,6 +54,8 @@ func FuzzBucketRow(f *testing.F)     { fuzzRow(f, "bucket") }
 func FuzzCollectionRow(f *testing.F) { fuzzRow(f, "collection") }
 func FuzzHelperRow(f *testing.F)     { fuzzRow(f, "helper") }
 func FuzzShareRow(f *testing.F)      { fuzzRow(f, "share") }
+func FuzzSubmissionRow(f *testing.F) { fuzzRow(f, "submission") }
+func FuzzStatementRow(f *testing.F)  { fuzzRow(f, "statement") }
 func FuzzRunRow(f *testing.F)        { fuzzRow(f, "run") }
 func FuzzChunkRow(f *testing.F)      { fuzzRow(f, "chunk") }
 func FuzzNumberRow(f *testing.F)     { fuzzRow(f, "number") }

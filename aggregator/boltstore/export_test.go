@@ -32,6 +32,10 @@ func Recode(name string, value []byte) ([]byte, error) {
 		r = new(helperRow)
 	case "share":
 		r = new(shareRow)
+	case "submission":
+		r = new(submissionRow)
+	case "statement":
+		r = new(statementRow)
 	case "run":
 		r = new(runRow)
 	case "chunk":
@@ -93,6 +97,8 @@ func Samples() map[string][][]byte {
 	})
 	add("helper", &helperRow{State: store.JobFinished}, &helperRow{1, [32]byte{2}, []byte("request"), []byte("response"), at, at, at, store.JobLive})
 	add("share", &shareRow{}, &shareRow{1, [32]byte{2}, interval, []byte("response"), at}, &shareRow{Batch: *batch})
+	add("submission", &submissionRow{}, &submissionRow{1, dap.ReportID{2}, []byte{5}, at, true})
+	add("statement", &statementRow{}, &statementRow{[]byte("text"), []byte("salts"), at})
 	add("run", &runRow{1, 1000})
 	samples["chunk"] = [][]byte{raw(newEntry(dap.ReportID{1}, 2)), raw(append(newEntry(dap.ReportID{1}, 2), newEntry(dap.ReportID{3}, 4)...))}
 	samples["number"] = [][]byte{encodeUint64(0), encodeUint64(1 << 63)}

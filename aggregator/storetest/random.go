@@ -313,7 +313,7 @@ func (r *randomTest) op() op {
 			}
 			return op{"reserve", func(tx store.Tx) (any, error) { return do(tx.ReserveBatch(task, b, c)) }}
 		},
-		r.collections, r.collections, r.collections, r.helper, r.helper, r.helper,
+		r.collections, r.collections, r.collections, r.helper, r.helper, r.helper, r.round,
 	}
 	return ops[r.rand.IntN(len(ops))]()
 }
@@ -443,4 +443,23 @@ func (r *randomTest) helper() op {
 		return op{"answer by digest", func(tx store.Tx) (any, error) { return tx.ShareAnswerByDigest(task1, a.Digest) }}
 	}
 	return op{"answers", func(tx store.Tx) (any, error) { return tx.ShareAnswers(task1) }}
+}
+
+func (r *randomTest) round() op {
+	s := store.Submission{Task: r.task(), Member: fmt.Sprint("m", r.rand.IntN(12)), Correction: r.rand.Uint64(), Report: r.id(), Received: r.now, Aggregated: r.rand.IntN(2) == 0}
+	if r.rand.IntN(2) == 0 {
+		s.Contributes = []byte{byte(r.rand.IntN(256))}
+	}
+	st := store.Statement{Task: s.Task, Text: []byte{byte(r.rand.IntN(2))}, Salts: []byte("salts"), Created: r.now}
+	switch r.rand.IntN(6) {
+	case 0:
+		return op{"submission", func(tx store.Tx) (any, error) { return tx.Submission(s.Task, s.Member) }}
+	case 1:
+		return op{"submissions", func(tx store.Tx) (any, error) { return tx.Submissions(s.Task) }}
+	case 2:
+		return op{"statement", func(tx store.Tx) (any, error) { return tx.Statement(s.Task) }}
+	case 3:
+		return op{"put statement", func(tx store.Tx) (any, error) { return do(tx.PutStatement(st)) }}
+	}
+	return op{"put submission", func(tx store.Tx) (any, error) { return do(tx.PutSubmission(s)) }}
 }

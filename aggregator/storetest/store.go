@@ -337,6 +337,8 @@ var writes = map[string]func(store.Tx) error{
 	"DeleteHelperJob":     func(tx store.Tx) error { return tx.DeleteHelperJob(task1, helperJob(1, store.JobLive).ID) },
 	"AddShareAnswer":      func(tx store.Tx) error { return tx.AddShareAnswer(shareAnswer(50)) },
 	"DeleteShareAnswer":   func(tx store.Tx) error { return tx.DeleteShareAnswer(task1, shareAnswer(1).ID) },
+	"PutSubmission":       func(tx store.Tx) error { return tx.PutSubmission(store.Submission{Task: task1, Member: "other"}) },
+	"PutStatement":        func(tx store.Tx) error { return tx.PutStatement(store.Statement{Task: task2, Text: []byte("text")}) },
 	"DeleteTask":          func(tx store.Tx) error { return tx.DeleteTask(task1) },
 	"AddRecord":           func(tx store.Tx) error { return tx.AddRecord(store.CounterRecord{Task: task2, Name: "c", N: 1}) },
 }
@@ -372,6 +374,8 @@ func everyWrite(tx store.Tx) error {
 		tx.AddHelperJob(deferred),
 		tx.AddHelperJob(helperJob(3, store.JobFinished)),
 		tx.AddShareAnswer(shareAnswer(1)),
+		tx.PutSubmission(store.Submission{Task: task1, Member: "m1", Correction: 2, Report: reportID(1), Contributes: []byte{3}, Received: t0, Aggregated: true}),
+		tx.PutStatement(store.Statement{Task: task1, Text: []byte("text"), Salts: []byte("salts"), Created: t0}),
 	} {
 		if err != nil {
 			return err
