@@ -6,6 +6,7 @@ import (
 	"crypto/subtle"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 )
 
@@ -65,11 +66,12 @@ func (a *API) authenticate(ctx context.Context, route *Route, r *Request) error 
 	if route.Auth == Open {
 		return nil
 	}
+	certified := r.HTTP.TLS != nil && len(r.HTTP.TLS.VerifiedChains) > 0
 	ok, err := a.config.Authenticate(ctx, route.Auth, r)
 	if err != nil {
 		return fmt.Errorf("authenticating the %s: %w", route.Auth, err)
 	}
-	if !ok {
+	if !ok || slices.Contains(a.config.Certified, route.Auth) && !certified {
 		// No detail: whether the credential, the task or the role is wrong is
 		// nothing that a stranger needs to know.
 		r.exchange.header.Set("WWW-Authenticate", "Bearer")

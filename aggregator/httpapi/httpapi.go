@@ -37,6 +37,9 @@ type Config struct {
 	// Open, and must take as long for an unknown task as for a known one with
 	// another credential. An error is our own failure, not the caller's.
 	Authenticate func(ctx context.Context, auth Auth, r *Request) (bool, error)
+	// Certified lists who must, besides what Authenticate asks for, come with a
+	// client certificate that the server's TLS configuration verified.
+	Certified []Auth
 
 	Logger   *slog.Logger          // nil discards
 	Registry prometheus.Registerer // nil measures for nobody

@@ -14,24 +14,27 @@ import (
 
 	"candor/aggregator"
 	"candor/aggregator/helper"
+	"candor/aggregator/httpapi"
 	"candor/aggregator/leader"
 	"candor/aggregator/store"
 	"candor/cmd/candor/internal/config"
 )
 
-// roundsInterval is how often a server looks for new rounds.
-const roundsInterval = time.Second
-
 func newLeaderCmd() *cobra.Command {
 	return newAggregatorCmd("leader", "Run the Leader: members and the Collector reach this server",
 		`Run the Leader of a pair of aggregators. It takes the members' uploads, aggregates them with the Helper when
-the window of a round has closed, and answers the Collector. Rounds are taken up from the directory that
-the configuration names, without a restart. It stops on SIGTERM, after the requests that are under way.`,
+the window of a round has closed, and answers the Collector. Rounds and plain tasks are taken up from the directories
+that the configuration names, and rotated HPKE keys from the configuration, without a restart. It stops on SIGTERM, after the requests that are under way.`,
 		func(cfg *config.Aggregator, parts serverParts) (role, error) {
+			hc, err := cfg.HelperTLS.Client()
+			if err != nil {
+				return nil, err
+			}
 			return leader.New(leader.Config{
-				Store: parts.store, Keys: parts.keys, Logger: parts.log, Metrics: parts.metrics,
+				Store: parts.store, Keys: parts.keys, HTTP: hc, Logger: parts.log, Metrics: parts.metrics,
 				CPU: aggregator.NewCPU(cfg.Workers), Skew: time.Duration(cfg.ClockSkew), MaxJobReports: cfg.JobSize,
 				PollInterval: time.Duration(cfg.PollInterval), RetryAfter: time.Duration(cfg.PollInterval),
+				Retention: time.Duration(cfg.Retention), CacheLifetime: time.Duration(cfg.CacheLifetime), MaxUpload: cfg.Limits.UploadBytes, API: cfg.API(),
 			})
 		})
 }
@@ -45,6 +48,8 @@ nothing else. It stops on SIGTERM, after the requests that are under way.`,
 			return helper.New(helper.Config{
 				Store: parts.store, Keys: parts.keys, Logger: parts.log, Metrics: parts.metrics,
 				CPU: aggregator.NewCPU(cfg.Workers), Skew: time.Duration(cfg.ClockSkew), Deferred: cfg.Deferred,
+				PollInterval: time.Duration(cfg.PollInterval), RetryAfter: time.Duration(cfg.PollInterval),
+				Retention: time.Duration(cfg.Retention), CacheLifetime: time.Duration(cfg.CacheLifetime), MaxJob: cfg.Limits.JobBytes, API: cfg.API(),
 			})
 		})
 }
@@ -52,6 +57,7 @@ nothing else. It stops on SIGTERM, after the requests that are under way.`,
 // A role is a Leader or a Helper.
 type role interface {
 	AddTask(ctx context.Context, t *aggregator.Task) error
+	SetKeys(ring *aggregator.Keyring)
 	Handler() http.Handler
 	Run(ctx context.Context) error
 	Status(ctx context.Context) (aggregator.Status, error)
@@ -79,7 +85,7 @@ func newAggregatorCmd(name, short, long string, make func(*config.Aggregator, se
 				return withHint(err, "candor config example %s", name)
 			}
 			log := slog.New(slog.NewJSONHandler(cmd.ErrOrStderr(), nil)).With("role", name)
-			return serve(cmd.Context(), cfg, log, make)
+			return serve(cmd.Context(), path, cfg, log, make)
 		},
 	}
 	cmd.Flags().StringVar(&path, "config", "", "configuration `FILE` (required)")
@@ -87,8 +93,8 @@ func newAggregatorCmd(name, short, long string, make func(*config.Aggregator, se
 	return cmd
 }
 
-// serve runs an aggregator until ctx ends.
-func serve(ctx context.Context, cfg *config.Aggregator, log *slog.Logger, make func(*config.Aggregator, serverParts) (role, error)) (err error) {
+// serve runs the aggregator that the configuration at path describes until ctx ends.
+func serve(ctx context.Context, path string, cfg *config.Aggregator, log *slog.Logger, make func(*config.Aggregator, serverParts) (role, error)) (err error) {
 	keys, err := cfg.Keyring()
 	if err != nil {
 		return err
@@ -102,18 +108,18 @@ func serve(ctx context.Context, cfg *config.Aggregator, log *slog.Logger, make f
 		return err
 	}
 	defer func() { err = errors.Join(err, st.Close()) }()
-	metrics := prometheus.NewRegistry()
+	metrics := httpapi.NewRegistry()
 	r, err := make(cfg, serverParts{store: st, keys: keys, log: log, metrics: metrics})
 	if err != nil {
 		return err
 	}
-	rounds := &roundWatcher{dir: cfg.Rounds, runner: runner, role: r, log: log, seen: map[string]time.Time{}}
-	if err := rounds.scan(ctx); err != nil {
+	files := newWatcher(path, cfg, runner, r, log)
+	if err := files.scan(ctx); err != nil {
 		return err
 	}
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return r.Run(ctx) })
-	group.Go(func() error { return rounds.watch(ctx) })
+	group.Go(func() error { return files.watch(ctx) })
 	group.Go(func() error { return listen(ctx, cfg, r.Handler(), log) })
 	if cfg.PrivateListen != "" {
 		group.Go(func() error { return listenPrivate(ctx, cfg.PrivateListen, r, st, metrics, log) })
@@ -123,59 +129,5 @@ func serve(ctx context.Context, cfg *config.Aggregator, log *slog.Logger, make f
 		return err
 	}
 	log.Info("stopped")
-	return nil
-}
-
-// A roundWatcher takes up rounds as their files appear.
-type roundWatcher struct {
-	dir    string
-	runner *config.Runner
-	role   role
-	log    *slog.Logger
-	seen   map[string]time.Time // by path: modification time
-}
-
-func (w *roundWatcher) watch(ctx context.Context) error {
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-time.After(roundsInterval):
-			if err := w.scan(ctx); err != nil && ctx.Err() == nil {
-				return err
-			}
-		}
-	}
-}
-
-// scan adds the tasks of every round that is new. A round that is refused is logged and does not stop the others; only a directory that cannot be read, and a store that
-// does not write, are errors.
-func (w *roundWatcher) scan(ctx context.Context) error {
-	files, err := config.RoundFiles(w.dir)
-	if err != nil {
-		return err
-	}
-	for _, f := range files {
-		text, modified, err := config.ReadRound(f)
-		if err == nil && w.seen[f].Equal(modified) {
-			continue
-		}
-		w.seen[f] = modified
-		var tasks []*aggregator.Task
-		if err == nil {
-			tasks, err = w.runner.Tasks(text)
-		}
-		if err != nil {
-			w.log.ErrorContext(ctx, "round refused", "file", f, "err", err)
-			continue
-		}
-		for _, t := range tasks {
-			if err := w.role.AddTask(ctx, t); err != nil {
-				w.log.ErrorContext(ctx, "task refused", "file", f, "task_id", t.ID, "err", err)
-			} else {
-				w.log.InfoContext(ctx, "task added", "task_id", t.ID, "task_info", string(t.Config.TaskInfo))
-			}
-		}
-	}
 	return nil
 }

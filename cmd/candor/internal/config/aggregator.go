@@ -3,6 +3,8 @@ package config
 import (
 	"fmt"
 	"net"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/goccy/go-yaml"
@@ -21,6 +23,12 @@ type Aggregator struct {
 	PrivateListen string `yaml:"private_listen,omitempty"`
 	// TLS holds the certificate of the public listener. Without it the server speaks plain HTTP, for use behind a proxy or on loopback.
 	TLS *TLS `yaml:"tls,omitempty"`
+
+	// HelperTLS says how the Leader reaches the Helper: whose certificates it believes, and which it shows. The Helper has none. Default: the
+	// system's authorities, and no certificate.
+	HelperTLS *PeerTLS `yaml:"helper_tls,omitempty"`
+	// Limits bound what callers can make this server do at once.
+	Limits Limits `yaml:"limits,omitempty"`
 
 	// Store is where reports and batches are kept: the path of a bbolt file, made at the first start, or a postgres:// URL. An attacker who can change it can lose or
 	// repeat reports; one who reads it sees who sent when, and ciphertexts.
@@ -60,13 +68,20 @@ type Aggregator struct {
 	PollInterval Duration `yaml:"poll_interval,omitempty"`
 	// ClockSkew is how far ahead of this server's clock a report may be, as "5m". Default: 3m.
 	ClockSkew Duration `yaml:"clock_skew,omitempty"`
+	// Retention is how long the share of a collected batch, and a task of which all was collected, are kept, as "30d". Age alone erases nothing:
+	// what was not collected stays. Default: 30d.
+	Retention Duration `yaml:"retention,omitempty"`
+	// CacheLifetime is how long Clients of plain DAP tasks may keep this server's list of HPKE configurations; a withdrawn key is needed for at least
+	// twice as long. Default: 24h.
+	CacheLifetime Duration `yaml:"cache_lifetime,omitempty"`
 }
 
 // TLS names the files of a certificate, which are read again when they change.
 type TLS struct {
 	Certificate string `yaml:"certificate"` // PEM, with intermediates
 	Key         string `yaml:"key"`         // PEM
-	// ClientCA, if set, is the PEM file of the authority that must have signed the other side's certificate: mutual TLS.
+	// ClientCA, if set, is the PEM file of the authority that must have signed the certificate of who presents a token here: the Leader's at the Helper, the
+	// Collector's at the Leader. Mutual TLS then stands beside the token, not in its place. Members need no certificate.
 	ClientCA string `yaml:"client_ca,omitempty"`
 }
 
@@ -76,7 +91,7 @@ type HPKEKey struct {
 	Withdrawn bool   `yaml:"withdrawn,omitempty"` // advertised no longer, still opens
 }
 
-// A Duration is a time.Duration written as "90s" or "5m".
+// A Duration is a time.Duration written as "90s", "5m" or, in whole days, "30d".
 type Duration time.Duration
 
 // UnmarshalYAML reads the text form.
@@ -86,8 +101,13 @@ func (d *Duration) UnmarshalYAML(text []byte) error {
 		return err
 	}
 	v, err := time.ParseDuration(s)
+	if days, ok := strings.CutSuffix(s, "d"); ok {
+		var n uint64
+		n, err = strconv.ParseUint(days, 10, 16)
+		v = time.Duration(n) * 24 * time.Hour
+	}
 	if err != nil {
-		return fmt.Errorf("%q is not a duration such as 5m", s)
+		return fmt.Errorf("%q is not a duration such as 5m or 30d", s)
 	}
 	*d = Duration(v)
 	return nil
@@ -151,6 +171,18 @@ func ParseAggregator(path string, text []byte) (*Aggregator, error) {
 	if t := a.TLS; t != nil && (t.Certificate == "" || t.Key == "") {
 		p.at("$.tls", "needs both certificate and key")
 	}
+	if t := a.HelperTLS; t != nil && (t.Certificate == "") != (t.Key == "") {
+		p.at("$.helper_tls", "needs both certificate and key, or neither")
+	}
+	for _, d := range []struct {
+		name  string
+		value Duration
+	}{{"poll_interval", a.PollInterval}, {"clock_skew", a.ClockSkew}, {"retention", a.Retention}, {"cache_lifetime", a.CacheLifetime}, {"limits.body_timeout", a.Limits.BodyTimeout}} {
+		if d.value < 0 {
+			p.at("$."+d.name, "is negative")
+		}
+	}
+	a.Limits.check(p)
 	if err := p.err(); err != nil {
 		return nil, err
 	}
@@ -162,6 +194,9 @@ func ParseAggregator(path string, text []byte) (*Aggregator, error) {
 	}
 	if !IsPostgres(a.Store) {
 		a.Store = resolve(path, a.Store)
+	}
+	if t := a.HelperTLS; t != nil {
+		t.CA, t.Certificate, t.Key = resolve(path, t.CA), resolve(path, t.Certificate), resolve(path, t.Key)
 	}
 	if a.TLS != nil {
 		for _, s := range []*string{&a.TLS.Certificate, &a.TLS.Key, &a.TLS.ClientCA} {

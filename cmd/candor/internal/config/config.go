@@ -51,7 +51,7 @@ func (p *problems) at(yamlPath, format string, args ...any) {
 	msg := fmt.Sprintf(format, args...)
 	if path, err := yaml.PathString(yamlPath); err == nil {
 		if source, err := path.AnnotateSource(p.text, false); err == nil {
-			p.errs = append(p.errs, fmt.Errorf("%s: %s\n%s", p.path, msg, source))
+			p.errs = append(p.errs, fmt.Errorf("%s: %s: %s\n%s", p.path, yamlPath[2:], msg, source))
 			return
 		}
 	}

@@ -4,6 +4,9 @@ import (
 	_ "embed"
 	"fmt"
 	"strings"
+
+	"candor/aggregator"
+	"candor/aggregator/httpapi"
 )
 
 // The values in the examples that InitOperator replaces.
@@ -20,28 +23,39 @@ var exampleAggregator string
 //go:embed example-round.yaml
 var exampleRound string
 
+//go:embed example-task.yaml
+var exampleTask string
+
 // Examples lists the kinds of file that Example knows.
-func Examples() []string { return []string{"leader", "helper", "round"} }
+func Examples() []string { return []string{"leader", "helper", "round", "task"} }
 
 // Example returns an annotated configuration of a kind; "" if there is none. The paths in it are those that the generating commands use.
 func Example(kind string) string {
 	switch kind {
 	case "leader", "helper":
 		text := strings.ReplaceAll(exampleAggregator, "ROLE", kind)
-		if kind == "helper" { // the lines about the Collector are the Leader's
-			var kept []string
-			for line := range strings.Lines(text) {
-				if !strings.Contains(strings.ToLower(line), "collector") {
-					kept = append(kept, line)
-				}
-			}
-			text = strings.Join(kept, "")
-		}
-		return text
+		return forRole(text, kind)
 	case "round":
 		return exampleRound
+	case "task":
+		return exampleTask
 	}
 	return ""
+}
+
+// forRole leaves out the paragraphs of an example that are the other role's, and the marks "[leader]" and "[helper]" that begin one of a single role.
+func forRole(text, role string) string {
+	var kept []string
+	for paragraph := range strings.SplitSeq(text, "\n\n") {
+		if mark, rest, ok := strings.Cut(paragraph, "\n"); ok && strings.HasPrefix(mark, "[") {
+			if mark != "["+role+"]" {
+				continue
+			}
+			paragraph = rest
+		}
+		kept = append(kept, paragraph)
+	}
+	return strings.Join(kept, "\n\n")
 }
 
 // Check reads a configuration of a kind and everything it names, and starts nothing.
@@ -58,7 +72,14 @@ func Check(kind, path string) error {
 		if _, err := LoadIdentity(a.Identity); err != nil {
 			return err
 		}
-		if _, err := a.NewRunner(""); err != nil {
+		if err := a.checkTLS(); err != nil {
+			return err
+		}
+		runner, err := a.NewRunner("")
+		if err != nil {
+			return err
+		}
+		if _, err := a.PlainTasks(runner); err != nil {
 			return err
 		}
 		_, err = a.Approved()
@@ -69,6 +90,24 @@ func Check(kind, path string) error {
 			return err
 		}
 		return parse(path, text, new(RoundPlan))
+	case "task":
+		text, err := readFile(path)
+		if err != nil {
+			return err
+		}
+		_, err = ParseTask(path, text, aggregator.Token{}, aggregator.Token{})
+		return err
 	}
 	return fmt.Errorf("there is no configuration of kind %q; kinds are %s", kind, strings.Join(Examples(), ", "))
+}
+
+// checkTLS reads every TLS file that the configuration names.
+func (a *Aggregator) checkTLS() error {
+	if t := a.TLS; t != nil {
+		if _, err := httpapi.NewTLSConfig(httpapi.TLSFiles{Certificate: t.Certificate, Key: t.Key, ClientCAs: t.ClientCA}, nil); err != nil {
+			return err
+		}
+	}
+	_, err := a.HelperTLS.Client()
+	return err
 }
