@@ -25,15 +25,15 @@ func fastest() path {
 //go:noescape
 func spreadIFMA(dst, src *Elem128)
 
-// rangeColumnsIFMA sums blocks of eight rows of a range check, which lie stride bytes apart from x on. sums has, for each column
-// and each of eight lanes, five limbs of the wire with powers and five of the other; they start at zero if keep is 0, and if it
-// is 0xff as they are. table has for each block the factors d, r and w; d is multiplied by r for every column.
+// rangeColumnsIFMA sums blocks of eight rows of a range check, which lie stride bytes apart from x on; of the last block, lastStride
+// bytes apart from last on. sums gets, for each column and each of eight lanes, five limbs of the wire with powers and five of the other.
+// table has for each block the factors d, r and w; d is multiplied by r for every column.
 //
 //go:noescape
-func rangeColumnsIFMA(sums, table *Elem128, x *byte, stride uintptr, blocks, columns, keep int)
+func rangeColumnsIFMA(sums, table *Elem128, x *byte, stride uintptr, last *byte, lastStride uintptr, blocks, columns int)
 
-// foldIFMA reduces the first five limbs of each of eight columns of sums, summed over lanes, plus weight·src + shift. Elements of
-// dst and src lie stride bytes apart; they may be the same. It overwrites sums.
+// foldIFMA reduces five limbs of each of eight columns of sums, summed over lanes, plus weight·src + shift. Elements of dst and src
+// lie stride bytes apart; they may be the same. It overwrites sums.
 //
 //go:noescape
 func foldIFMA(dst, src *byte, stride uintptr, weight, shift *[3]uint64, sums *Elem128)

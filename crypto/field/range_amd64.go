@@ -36,25 +36,23 @@ func rangeRows(dst, x []byte, w, r []Elem128, start rangeStart, sums, table []El
 		spread(w8, w[8*i:])
 		copy(d, w8)
 	}
-	// Blocks of eight whole rows are read in place. Of the others the elements that there are go to edge, with zeros for the rest.
-	whole := min(len(r)/8, len(x)/(8*16*chunk))
+	// Blocks are read in place, but the last one where rows are missing: what it has goes to edge, with zeros for the rest.
+	whole := len(x) == 8*blocks*16*chunk
 	var edge [8][8 * 16]byte
 	var ends [2 * 8 * 16]byte
 	var zero [3]uint64
 	for j := 0; j < chunk; j += 8 {
-		columns, keep := min(8, chunk-j), 0
-		if whole > 0 {
-			rangeColumnsIFMA(&sums[0], &table[0], &x[16*j], uintptr(16*chunk), whole, columns, keep)
-			keep = 0xff
-		}
-		for i := whole; i < blocks; i++ {
-			for row := range edge {
-				at := min(16*((8*i+row)*chunk+j), len(x))
-				clear(edge[row][copy(edge[row][:16*columns], x[at:]):])
+		columns := min(8, chunk-j)
+		last, lastStride := &edge[0][0], 8*16
+		if whole {
+			last, lastStride = &x[16*((blocks-1)*8*chunk+j)], 16*chunk
+		} else {
+			for i := range edge {
+				at := min(16*(((blocks-1)*8+i)*chunk+j), len(x))
+				clear(edge[i][copy(edge[i][:16*columns], x[at:]):])
 			}
-			rangeColumnsIFMA(&sums[0], &table[i*rangeBlock], &edge[0][0], 8*16, 1, columns, keep)
-			keep = 0xff
 		}
+		rangeColumnsIFMA(&sums[0], &table[0], &x[min(16*j, len(x)-1)], uintptr(16*chunk), last, uintptr(lastStride), blocks, columns)
 		to, from := dst[32*j:], start.src[32*j:]
 		if columns < 8 {
 			copy(ends[:], from)
