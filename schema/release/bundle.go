@@ -17,6 +17,10 @@ type Bundle struct {
 	Revisions []Revision
 	Method    []byte // method note, Markdown
 
+	// Catalogue is the metric catalogue in its canonical form, and Pages are the words from which, with all else
+	// in the bundle, the pages are rendered again. Both are verbatim; nil where a release has none.
+	Catalogue, Pages []byte
+
 	Round      []byte // signed round document, verbatim; nil in a release without a round
 	Statements []SignedStatement
 	Opened     []OpenedElement
@@ -24,7 +28,8 @@ type Bundle struct {
 	Signatures []BundleSignature // see Sign
 }
 
-// The files of a bundle. Those below round.json are there only with a round.
+// The files of a bundle. Those from round.json on are there only with a round, and the last two only if the
+// release has them.
 const (
 	figuresCSV   = "figures.csv"
 	figuresJSON  = "figures.json"
@@ -36,6 +41,8 @@ const (
 	roundFile    = "round.json"
 	statementLog = "statements.json"
 	openedFile   = "openings.json"
+	catalogue    = "catalogue.json"
+	pagesFile    = "pages.json"
 )
 
 // Check reports figures and ratios that the code book does not explain, and openings of cells of no statement.
@@ -93,6 +100,11 @@ func (b Bundle) Files() (Files, error) {
 	add(codeBookCSV, data, err)
 	data, err = EncodeRevisions(b.Revisions)
 	add(revisionsLog, data, err)
+	for name, text := range map[string][]byte{catalogue: b.Catalogue, pagesFile: b.Pages} {
+		if text != nil {
+			add(name, text, nil)
+		}
+	}
 	if b.Round != nil {
 		add(roundFile, b.Round, nil)
 		data, err = EncodeStatements(b.Statements)
@@ -128,7 +140,7 @@ func ParseBundle(files Files) (Bundle, error) {
 	if b.Package, err = ParseDataPackage(descriptor, files); err != nil {
 		return Bundle{}, err
 	}
-	b.Method = files[methodNote]
+	b.Method, b.Catalogue, b.Pages = files[methodNote], files[catalogue], files[pagesFile]
 	parse := func(name string, parse func([]byte) error) {
 		data, ok := files[name]
 		switch {
