@@ -27,6 +27,7 @@ type Round struct {
 	members     map[string]party
 	secretariat sign.PublicKey
 	metrics     []string
+	replaced    []string // members with a new key
 }
 
 type party struct {
@@ -91,20 +92,19 @@ func (t *Task) Admit(tx store.Tx, r store.Report, public []dap.Extension, now ti
 		return dap.ErrorInvalidMessage, nil
 	}
 	before, err := tx.Submission(t.ID, c.Member)
+	corrects := err == nil && before.Report != void
 	switch {
-	case errors.Is(err, store.ErrNotFound):
-	case err != nil:
+	case err != nil && !errors.Is(err, store.ErrNotFound):
 		return 0, err
-	case c.Correction <= before.Correction:
+	case corrects && c.Correction <= before.Correction:
 		return dap.ErrorReportReplayed, nil
-	default:
-		if err := tx.DropReport(t.ID, before.Report, dap.ErrorReportReplayed); errors.Is(err, store.ErrConflict) {
-			return dap.ErrorReportDropped, nil // it is being aggregated: the window has closed
-		} else if err != nil {
+	case corrects:
+		state, err := tx.ReportState(t.ID, before.Report)
+		if err != nil {
 			return 0, err
 		}
-		if err := tx.Count(t.ID, CounterSuperseded, 1); err != nil {
-			return 0, err
+		if state != store.ReportUnassigned {
+			return dap.ErrorReportDropped, nil // it is being aggregated: the window has closed
 		}
 	}
 	if err := tx.AddReport(t.ID, r); errors.Is(err, store.ErrConflict) {
@@ -112,11 +112,19 @@ func (t *Task) Admit(tx store.Tx, r store.Report, public []dap.Extension, now ti
 	} else if err != nil {
 		return 0, err
 	}
-	return 0, tx.PutSubmission(store.Submission{Task: t.ID, Member: c.Member, Correction: c.Correction, Report: r.ID,
+	if corrects { // only now that the new one is stored
+		if err := tx.DropReport(t.ID, before.Report, dap.ErrorReportReplayed); err != nil {
+			return 0, err
+		}
+		if err := tx.Count(t.ID, CounterSuperseded, 1); err != nil {
+			return 0, err
+		}
+	}
+	return 0, tx.PutSubmission(store.Submission{Task: t.ID, Member: c.Member, Correction: c.Correction, Report: r.ID, Signer: t.Round.members[c.Member].key,
 		Contributes: c.Contributes, Received: now.UTC().Truncate(time.Second)})
 }
 
-// CounterSuperseded counts reports that a correction replaced.
+// CounterSuperseded counts reports that a correction replaced, or a new key of their member.
 const CounterSuperseded = "superseded"
 
 // Claim gives a member's place in the batch to its report, at the Helper: one report of each member is aggregated. ok is false if another has the place.
@@ -132,7 +140,7 @@ func (t *Task) Claim(tx store.Tx, id dap.ReportID, public []dap.Extension, now t
 	if !errors.Is(err, store.ErrNotFound) {
 		return false, err
 	}
-	return true, tx.PutSubmission(store.Submission{Task: t.ID, Member: c.Member, Correction: c.Correction, Report: id,
+	return true, tx.PutSubmission(store.Submission{Task: t.ID, Member: c.Member, Correction: c.Correction, Report: id, Signer: t.Round.members[c.Member].key,
 		Contributes: c.Contributes, Received: now.UTC().Truncate(time.Second), Aggregated: true})
 }
 

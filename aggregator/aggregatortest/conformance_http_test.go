@@ -23,7 +23,7 @@ import (
 	"candor/schema/round"
 )
 
-// The resources of both roles, as the draft's appendix of resources lists them, and the two that we have besides.
+// The resources of both roles: those of the draft's appendix of resources, and ours below /candor.
 func TestConformance_001_Resources(t *testing.T) {
 	d := aggregatortest.New(t, aggregatortest.Options{}, aggregatortest.TaskSpec{})
 	show := func(routes []httpapi.Route) (lines []string) {
@@ -37,6 +37,9 @@ func TestConformance_001_Resources(t *testing.T) {
 	}
 	wantLeader := []string{
 		"DELETE /tasks/{task-id}/collection_jobs/{id}  collector",
+		"GET /candor/tasks/{task-id}/members  party",
+		"GET /candor/tasks/{task-id}/receipts/{id:[a-z0-9-]{1,40}}  party",
+		"GET /candor/tasks/{task-id}/statement  party",
 		"GET /hpke_config",
 		"GET /tasks/{task-id}/collection_jobs/{id}  collector",
 		"POST /tasks/{task-id}/collection_jobs collection-job-req collector",
@@ -47,6 +50,9 @@ func TestConformance_001_Resources(t *testing.T) {
 		"DELETE /tasks/{task-id}/aggregation_jobs/{id}  leader",
 		"GET /candor/tasks/{task-id}/batch_digest  leader",
 		"GET /candor/tasks/{task-id}/batch_reports  leader",
+		"GET /candor/tasks/{task-id}/members  party",
+		"GET /candor/tasks/{task-id}/receipts/{id:[a-z0-9-]{1,40}}  party",
+		"GET /candor/tasks/{task-id}/statement  party",
 		"GET /hpke_config",
 		"GET /tasks/{task-id}/aggregate_shares/{id}  leader",
 		"GET /tasks/{task-id}/aggregation_jobs/{id}  leader",

@@ -124,6 +124,7 @@ type model struct {
 	crash   float64 // of the Leader during an exchange with the Helper
 	kill    context.CancelFunc
 	leaders [2]*leader.Leader
+	depth   int // of things that go on while a request is on its way
 
 	acked   map[int]bool // good reports that were acknowledged
 	unsure  map[int]bool // sent, never acknowledged, or acknowledged while their batch was being collected
@@ -165,10 +166,12 @@ func playModel(t *testing.T, seed uint64) {
 	m.Deployment = aggregatortest.New(t, options)
 	m.leaders = [2]*leader.Leader{m.Leader, m.NewLeader()}
 	m.Net.Decide(m.fate)
+	m.Net.Alter(func(req *http.Request, _ *http.Response) { m.meanwhile(req) })
 	for range 60 + r.IntN(100) {
 		m.act()
 	}
 	m.Net.Decide(nil)
+	m.Net.Alter(nil)
 	for _, f := range m.faults {
 		f.SetRate(0)
 	}
@@ -184,6 +187,7 @@ func (m *model) log(format string, args ...any) {
 
 // fate decides about a request, with a crash of the Leader that makes it as one of the possibilities.
 func (m *model) fate(req *http.Request) aggregatortest.Fate {
+	m.meanwhile(req)
 	if req.URL.Host == "helper.test" && m.kill != nil && m.r.Float64() < m.crash {
 		m.log("the Leader dies while it talks to the Helper")
 		m.kill()
@@ -195,6 +199,20 @@ func (m *model) fate(req *http.Request) aggregatortest.Fate {
 		return aggregatortest.ResponseLost
 	}
 	return aggregatortest.Delivered
+}
+
+// meanwhile lets others go on while a request of a Leader to the Helper, or the response, is on its way: the other process, Clients, the Collector.
+func (m *model) meanwhile(req *http.Request) {
+	if req.URL.Host != "helper.test" || m.kill == nil {
+		return
+	}
+	for kill := m.kill; m.depth < 2 && m.r.IntN(4) > 0; {
+		m.depth++
+		m.kill = nil
+		m.act()
+		m.kill = kill
+		m.depth--
+	}
 }
 
 // act does one thing at random.
@@ -237,8 +255,9 @@ func (m *model) restartLeader(i int) {
 func (m *model) tickLeader(i int) bool {
 	ctx, kill := context.WithCancel(m.t.Context())
 	defer kill()
+	before := m.kill
 	m.kill = kill
-	defer func() { m.kill = nil }()
+	defer func() { m.kill = before }()
 	worked, err := m.leaders[i].Tick(ctx)
 	if ctx.Err() != nil {
 		m.restartLeader(i)

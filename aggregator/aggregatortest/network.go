@@ -73,7 +73,7 @@ func (n *Network) Serve(host string, handler http.Handler) {
 	n.hosts[host] = handler
 }
 
-// Decide sets what decides the fate of requests from now on; nil delivers all.
+// Decide sets what decides the fate of requests from now on, and may do other things while the request is on its way; nil delivers all.
 func (n *Network) Decide(fate func(*http.Request) Fate) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -110,10 +110,14 @@ func (n *Network) RoundTrip(req *http.Request) (*http.Response, error) {
 		req.Body.Close()
 	}
 	n.mu.Lock()
-	handler, fate, alter := n.hosts[req.URL.Host], Delivered, n.alter
-	if n.fate != nil {
-		fate = n.fate(req)
+	decide, alter := n.fate, n.alter
+	n.mu.Unlock()
+	fate := Delivered
+	if decide != nil {
+		fate = decide(req)
 	}
+	n.mu.Lock()
+	handler := n.hosts[req.URL.Host]
 	n.mu.Unlock()
 	exchange := Exchange{Method: req.Method, URL: req.URL.String(), RequestHeader: req.Header.Clone(), RequestBody: body}
 	defer func() {

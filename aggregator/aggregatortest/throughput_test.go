@@ -16,6 +16,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"runtime/pprof"
 	"strconv"
 	"strings"
 	"sync"
@@ -105,6 +106,17 @@ func runBenchRole(role, dir string) error {
 	if err != nil {
 		return err
 	}
+	if os.Getenv("CANDOR_BENCH_PROFILE") != "" {
+		f, err := os.Create(filepath.Join(dir, role+".prof"))
+		if err != nil {
+			return err
+		}
+		if err := pprof.StartCPUProfile(f); err != nil {
+			return err
+		}
+		defer f.Close()
+		defer pprof.StopCPUProfile()
+	}
 	st, err := boltstore.Open(filepath.Join(dir, role+".db"), boltstore.Options{})
 	if err != nil {
 		return err
@@ -187,7 +199,8 @@ type benchReport struct {
 
 // TestThroughput takes CANDOR_BENCH_DAP reports of Prio3Sum through a Leader and a Helper, each a process of its own with a bbolt file that is flushed as in
 // production, and sets the rates beside what the cryptography alone would allow on the same processors: for uploads one HPKE open for each report, end to
-// end the opening and verification of both roles. First all is uploaded, then all is aggregated and collected.
+// end the opening and verification of both roles. First all is uploaded, then all is aggregated and collected. With CANDOR_BENCH_DIR the stores stay in
+// that directory, and with CANDOR_BENCH_PROFILE a processor profile of each role besides.
 func TestThroughput(t *testing.T) {
 	n, err := strconv.Atoi(os.Getenv("CANDOR_BENCH_DAP"))
 	if err != nil || n <= 0 {

@@ -67,7 +67,7 @@ func (l *Leader) stepCollection(ctx context.Context, t *aggregator.Task, job *st
 		if wait != nil {
 			return aggregator.StepWaiting, l.collectionWaits(ctx, *job, wait.code, wait.text, wait.delay)
 		}
-		if wait, err = l.compare(ctx, t, batch, agg); err != nil {
+		if wait, err = l.compare(ctx, t, *job, batch, agg); err != nil {
 			return "", err
 		}
 		if wait != nil {
@@ -78,7 +78,7 @@ func (l *Leader) stepCollection(ctx context.Context, t *aggregator.Task, job *st
 			return "", err
 		}
 		if !frozen {
-			return aggregator.StepWaiting, l.collectionWaits(ctx, *job, aggregator.WaitingReports, "the batch changed while it was compared with the Helper's", 0)
+			return aggregator.StepWaiting, l.collectionWaits(ctx, *job, aggregator.WaitingReports, changedMeanwhile, 0)
 		}
 	}
 	job.Attempts++

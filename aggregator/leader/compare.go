@@ -19,9 +19,9 @@ type Difference struct {
 	LeaderOnly, HelperOnly []dap.ReportID
 }
 
-// compare asks the Helper what it holds of a batch before the batch is collected. Where the two differ the job waits and says how, instead of being burnt
+// compare asks the Helper what it holds of the batch that a job would collect. Where the two differ the job waits and says how, instead of being burnt
 // by a batchMismatch. A Helper that does not have the resource is not asked again; its own check is then the only one.
-func (l *Leader) compare(ctx context.Context, t *aggregator.Task, batch store.Batch, agg aggregator.Aggregate) (*pause, error) {
+func (l *Leader) compare(ctx context.Context, t *aggregator.Task, job store.CollectionJob, batch store.Batch, agg aggregator.Aggregate) (*pause, error) {
 	path, err := aggregator.BatchResource(t.ID, aggregator.ResourceBatchDigest, selectorOf(batch), nil)
 	if err != nil {
 		return nil, err
@@ -43,6 +43,16 @@ func (l *Leader) compare(ctx context.Context, t *aggregator.Task, batch store.Ba
 	if digest.ReportCount == agg.Count && digest.Checksum == aggregator.Checksum(agg.Checksum) {
 		return nil, nil
 	}
+	// Reports may have come in between, and be on their way through another job: that is no difference.
+	now, current, wait, err := l.readyBatch(ctx, t, job)
+	switch problem := (*dap.Problem)(nil); {
+	case errors.As(err, &problem):
+		return &pause{aggregator.WaitingReports, problem.Detail, 0}, nil // the next step will say so
+	case err != nil || wait != nil:
+		return wait, err
+	case !sameBatch(now, batch) || current.Count != agg.Count || current.Checksum != agg.Checksum:
+		return &pause{aggregator.WaitingReports, changedMeanwhile, 0}, nil
+	}
 	text := fmt.Sprintf("the Leader has %d reports of the batch, the Helper %d, and their checksums differ", agg.Count, digest.ReportCount)
 	diff, err := l.Difference(ctx, t.ID, batch)
 	if err != nil {
@@ -54,6 +64,9 @@ func (l *Leader) compare(ctx context.Context, t *aggregator.Task, batch store.Ba
 		"leader_reports", agg.Count, "helper_reports", digest.ReportCount, "leader_only", len(diff.LeaderOnly), "helper_only", len(diff.HelperOnly))
 	return &pause{aggregator.WaitingBatchMismatch, text, l.cfg.RetryMax}, nil
 }
+
+// changedMeanwhile is why a collection job begins again.
+const changedMeanwhile = "the batch changed while it was compared with the Helper's"
 
 // some lists a few report IDs for a sentence.
 func some(ids []dap.ReportID) string {

@@ -198,7 +198,7 @@ func (l *Leader) commit(ctx context.Context, t *aggregator.Task, job store.Aggre
 			aggregated++
 			continue
 		}
-		outcomes[i] = l.outcome(t, s.ID, s.Time, codes[i], now)
+		outcomes[i] = l.outcome(t, s.ID, s.Time, codes[i], job.Created, now)
 		if outcomes[i].State == store.ReportRejected {
 			rejected[codes[i]]++
 		} else {

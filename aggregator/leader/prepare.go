@@ -98,18 +98,19 @@ func parseReport(encoded []byte) (dap.Report, aggregator.ReportView, error) {
 	return report, aggregator.ReportView{Metadata: report.Metadata, Encoded: metadata, PublicShare: report.PublicShare, Ciphertext: report.Leader}, nil
 }
 
-// tooEarlyGrace is for how long after its own time a report may be called too early by the Helper before it is given up: longer than clocks differ.
+// tooEarlyGrace is for how long after its own time a report may be called too early before it is given up: longer than clocks differ.
 const tooEarlyGrace = time.Hour
 
 // outcome returns what a refusal means for a report: only report_too_early passes with time (DAP, Leader Initialization), and even that
-// must not keep a batch waiting for ever because of a clock.
-func (l *Leader) outcome(t *aggregator.Task, id dap.ReportID, at dap.Time, code dap.ReportError, now time.Time) store.Outcome {
+// must not keep a batch waiting for ever because of a clock. asked is when the job was made: the refusal is not older than that, but it may not be
+// much younger, since the Helper repeats the answer that it gave at first.
+func (l *Leader) outcome(t *aggregator.Task, id dap.ReportID, at dap.Time, code dap.ReportError, asked, now time.Time) store.Outcome {
 	if code == dap.ErrorReportTooEarly {
 		from := t.Instant(at)
 		if opens := t.AggregatesFrom(); opens.After(from) {
 			from = opens
 		}
-		if now.Before(from.Add(tooEarlyGrace)) {
+		if asked.Before(from.Add(tooEarlyGrace)) {
 			again := now.Add(l.cfg.RetryMax)
 			if soon := from.Add(l.cfg.RetryMin); soon.After(now) && soon.Before(again) {
 				again = soon
@@ -144,7 +145,7 @@ func (l *Leader) prepare(ctx context.Context, t *aggregator.Task, job *store.Agg
 	prepared.Reports = nil
 	for i, r := range reports {
 		if code, bad := v.errs[i].(dap.ReportError); bad {
-			o := l.outcome(t, r.ID, r.Time, code, now)
+			o := l.outcome(t, r.ID, r.Time, code, job.Created, now)
 			if outcomes = append(outcomes, o); o.State == store.ReportRejected {
 				rejected[code]++
 			}

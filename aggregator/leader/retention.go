@@ -10,9 +10,9 @@ import (
 	"candor/aggregator/store"
 )
 
-// queue returns how many reports were stored and neither aggregated nor rejected yet.
+// queue returns how many reports were stored and neither aggregated nor rejected yet, nor replaced by a correction.
 func queue(counters map[string]uint64) uint64 {
-	ended := counters[aggregator.CounterAggregated]
+	ended := counters[aggregator.CounterAggregated] + counters[aggregator.CounterSuperseded]
 	for name, n := range counters {
 		if strings.HasPrefix(name, aggregator.CounterRejected) {
 			ended += n
