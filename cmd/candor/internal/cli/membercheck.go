@@ -39,7 +39,7 @@ Exit status 1 if there are errors; questions are no errors.`,
 	}
 	o.addFlags(cmd)
 	fs := cmd.Flags()
-	fs.StringVar(&o.round, "round", "", "the `ROUND` for which the file must be (default: any)")
+	fs.StringVar(&o.round, "round", "", "the `ROUND` for which the file must be, an id or the file of the signed round (default: any)")
 	fs.StringVar(&o.last, "last", "", "the member's own figures `FILE` of the last round, to compare with")
 	fs.BoolVar(&o.json, "json", false, "print JSON")
 	return cmd
@@ -60,7 +60,11 @@ func (o *checkOptions) run(cmd *cobra.Command, name string) error {
 			return withHint(fmt.Errorf("comparing with the last round: %s has no figures that can be read", o.last), "candor member check %s", o.last)
 		}
 	}
-	file, err := readFigures(name, figures.Options{File: name, Catalogue: c, Round: o.round})
+	named, err := nameRound(o.round)
+	if err != nil {
+		return err
+	}
+	file, err := readFigures(name, figures.Options{File: name, Catalogue: c, Round: named.id, Instruments: named.instruments})
 	if err != nil {
 		return err
 	}

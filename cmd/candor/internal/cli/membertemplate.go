@@ -41,8 +41,8 @@ An existing file is not replaced: it may hold figures. With --example the file i
 	}
 	o.addFlags(cmd)
 	fs := cmd.Flags()
-	fs.StringVar(&o.round, "round", "", "the `ROUND` for which the figures are (required)")
-	fs.StringSliceVar(&o.instruments, "instruments", nil, "only these, as `ID,ID` (default: all of the catalogue)")
+	fs.StringVar(&o.round, "round", "", "the `ROUND` for which the figures are, an id or the file of the signed round (required)")
+	fs.StringSliceVar(&o.instruments, "instruments", nil, "only these, as `ID,ID` (default: those of the round's file, or all of the catalogue)")
 	fs.StringVar(&o.format, "format", "xlsx", "csv or xlsx")
 	fs.StringVarP(&o.output, "output", "o", "", "`FILE` to write, - for standard output (default: figures-ROUND.FORMAT)")
 	fs.BoolVar(&o.example, "example", false, "fill in made-up figures")
@@ -54,6 +54,13 @@ An existing file is not replaced: it may hold figures. With --example the file i
 var roundName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,39}$`)
 
 func (o *templateOptions) run(cmd *cobra.Command) error {
+	named, err := nameRound(o.round)
+	if err != nil {
+		return err
+	}
+	if o.round = named.id; o.instruments == nil {
+		o.instruments = named.instruments
+	}
 	switch {
 	case o.round == "":
 		return withHint(usageError{errors.New("--round is missing")}, "candor member template --round 2026Q1")
