@@ -1,6 +1,7 @@
 package main
 
 import (
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -31,13 +32,18 @@ func TestScripts(t *testing.T) {
 		Setup: func(env *testscript.Env) error {
 			env.Setenv(asCandor, "1")
 			env.Setenv("NO_COLOR", "1")
+			env.Values[serversKey{}] = servers{}
 			return nil
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"fingerprint": setFingerprint,
-			"enrol":       enrol,
-		},
+		Cmds: scriptCommands(),
 	})
+}
+
+// scriptCommands are the commands of all scripts, beside testscript's own.
+func scriptCommands() map[string]func(*testscript.TestScript, bool, []string) {
+	cmds := map[string]func(*testscript.TestScript, bool, []string){"fingerprint": setFingerprint, "enrol": enrol}
+	maps.Copy(cmds, operatorCommands())
+	return cmds
 }
 
 // setFingerprint keeps the fingerprint that the last command printed in a variable.

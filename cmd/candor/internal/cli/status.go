@@ -161,9 +161,9 @@ func judgeStatus(s aggregator.Status) error {
 	}
 	switch {
 	case act > 0:
-		return withHint(fmt.Errorf("%d of %d waiting jobs need an operator", act, waiting), "docs/operations.md says for each reason what to do")
+		return withHint(fmt.Errorf("waiting jobs that need an operator: %d of %d", act, waiting), "docs/operations.md says for each reason what to do")
 	case waiting > 0:
-		return fmt.Errorf("%d jobs wait for something that passes by itself: %w", waiting, errNotReady)
+		return fmt.Errorf("%w: waiting jobs: %d, for what passes by itself", errNotReady, waiting)
 	}
 	return nil
 }
@@ -185,7 +185,7 @@ func waits(t aggregator.TaskStatus) (all []aggregator.WaitingStatus) {
 
 // printStatus prints a table of tasks and one of jobs. Nothing is said of jobs if there are none.
 func printStatus(out io.Writer, s aggregator.Status) error {
-	fmt.Fprintf(out, "%s at %s: %d tasks\n", s.Role, s.Now.UTC().Format(time.RFC3339), len(s.Tasks))
+	fmt.Fprintf(out, "%s at %s, tasks: %d\n", s.Role, s.Now.UTC().Format(time.RFC3339), len(s.Tasks))
 	if len(s.Tasks) == 0 {
 		return nil
 	}

@@ -55,7 +55,7 @@ func forRole(text, role string) string {
 		}
 		kept = append(kept, paragraph)
 	}
-	return strings.Join(kept, "\n\n")
+	return strings.TrimRight(strings.Join(kept, "\n\n"), "\n") + "\n" // the last may have been left out
 }
 
 // Check reads a configuration of a kind and everything it names, and starts nothing.

@@ -40,6 +40,9 @@ func TestExamplesLoad(t *testing.T) {
 		if err := parse(kind, text); err != nil {
 			t.Errorf("the example of a %s does not load: %v", kind, err)
 		}
+		if !strings.HasSuffix(text, "\n") {
+			t.Errorf("the example of a %s does not end with its last line", kind)
+		}
 		if strings.Contains(text, "ROLE") || strings.Contains(text, "\n[") {
 			t.Errorf("the example of a %s holds marks that are not for its reader:\n%s", kind, text)
 		}
