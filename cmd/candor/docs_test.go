@@ -176,3 +176,34 @@ func documents(t *testing.T) map[string]string {
 	}
 	return found
 }
+
+var scriptBlock = regexp.MustCompile("(?s)<!-- script: ([a-z]+) -->\n+```\n(.*?)```")
+
+// The commands that README.md tells each reader to run are run by a script, and succeed there unless the script says otherwise.
+func TestREADMECommandsAreInScripts(t *testing.T) {
+	readme, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	blocks := scriptBlock.FindAllSubmatch(readme, -1)
+	if len(blocks) == 0 {
+		t.Fatal("README.md has no commands from a script")
+	}
+	for _, block := range blocks {
+		path := "testdata/script/" + string(block[1]) + ".txtar"
+		script, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		runs := map[string]bool{}
+		for line := range strings.Lines(string(script)) {
+			runs[strings.TrimPrefix(strings.TrimPrefix(strings.TrimSpace(line), "! "), "exec ")] = true
+		}
+		for line := range strings.Lines(string(block[2])) {
+			command, _, _ := strings.Cut(strings.TrimSpace(line), " > ")
+			if !runs[command] {
+				t.Errorf("README.md says `%s`, which %s does not run", command, path)
+			}
+		}
+	}
+}
