@@ -92,7 +92,7 @@ func (a RoundAPI) getReceipt(ctx context.Context, r *httpapi.Request) (httpapi.R
 		s, err = tx.Submission(t.ID, member)
 		return err
 	})
-	if errors.Is(err, store.ErrNotFound) {
+	if errors.Is(err, store.ErrNotFound) || err == nil && s.Report == void {
 		return httpapi.Response{}, dap.NewStatusProblem(http.StatusNotFound, "no report of this member is here")
 	}
 	if err != nil {
@@ -134,7 +134,7 @@ func (a RoundAPI) getMembers(ctx context.Context, r *httpapi.Request) (httpapi.R
 	states := make([]MemberState, 0, len(t.Round.Document.Roster))
 	for _, m := range t.Round.Document.Roster {
 		state := MemberState{Member: m.ID}
-		if s, ok := sent[m.ID]; ok {
+		if s, ok := sent[m.ID]; ok && s.Report != void {
 			state = MemberState{m.ID, true, s.Correction, &s.Received, s.Aggregated}
 		}
 		states = append(states, state)

@@ -49,6 +49,25 @@ func (t *Task) Retire(ctx context.Context, st store.Store, now time.Time, retent
 	return retired, nil
 }
 
+// Cancel erases all that the store holds of a task of a round that was cancelled, except that it existed. From then on its reports are dropped and nothing
+// of it is collected. It returns whether it erased anything.
+func (t *Task) Cancel(ctx context.Context, st store.Store) (erased bool, err error) {
+	err = st.Update(ctx, "cancel_task", func(tx store.Tx) error {
+		counters, err := tx.Counters(t.ID)
+		if erased = counters[counterRetired] == 0; err != nil || !erased {
+			return err
+		}
+		if err := tx.DeleteTask(t.ID); err != nil {
+			return err
+		}
+		return tx.Count(t.ID, counterRetired, 1)
+	})
+	if err != nil {
+		return false, fmt.Errorf("cancelling task %s: %w", t.ID, err)
+	}
+	return erased, nil
+}
+
 // counterRetired is a counter that stands for a fact.
 const counterRetired = "retired"
 

@@ -34,6 +34,10 @@ type Task struct {
 	// Round holds the rules of the round that the task belongs to; nil in plain DAP tasks. A task with a round hash and no rules has only the round's
 	// timing: such a one serves tests.
 	Round *Round
+	// Until is when the window of a round closes instead, if all three parties signed an extension; zero: as its interval says.
+	Until time.Time
+	// Cancelled tasks are erased when they are added: all three parties signed that their round is cancelled.
+	Cancelled bool
 
 	digest    [32]byte
 	verifiers map[uint8]*[2]sync.Pool // by key id and aggregator; idle *prio3.Verifier
@@ -123,6 +127,9 @@ func (t *Task) AggregatesFrom() time.Time {
 		return time.Time{}
 	}
 	closes, _ := t.Closes()
+	if t.Until.After(closes) {
+		return t.Until
+	}
 	return closes
 }
 

@@ -31,6 +31,11 @@ func (ts *Tasks) Add(ctx context.Context, st store.Store, t *Task) error {
 	if err != nil {
 		return fmt.Errorf("adding task %s: %w", t.ID, err)
 	}
+	if t.Cancelled {
+		if _, err := t.Cancel(ctx, st); err != nil {
+			return err
+		}
+	}
 	ts.mu.Lock()
 	defer ts.mu.Unlock()
 	if ts.byID == nil {

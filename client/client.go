@@ -30,6 +30,10 @@ type Config struct {
 	// DAP tasks only. A task of a round needs both pinned, to X-Wing keys.
 	LeaderHPKE, HelperHPKE dap.HpkeConfig
 
+	// Until is when the task takes its last report, if its window was extended; zero: at the end of its interval. Reports made after the interval bear its
+	// last unit of time.
+	Until time.Time
+
 	Token     string // bearer token for uploads; empty: none, as in plain DAP
 	PlainHTTP bool   // allow http:// URLs to other machines: test profiles only
 
@@ -49,6 +53,7 @@ type Client struct {
 	leader *hpkeSource
 	helper *hpkeSource
 	pinned bool
+	until  time.Time
 	now    func() time.Time
 	rand   io.Reader
 	log    *slog.Logger
@@ -70,9 +75,10 @@ func New(cfg Config) (*Client, error) {
 			Now:       cfg.Now,
 			Logger:    cfg.Logger,
 		},
-		now:  cfg.Now,
-		rand: cfg.Rand,
-		log:  cfg.Logger,
+		now:   cfg.Now,
+		until: cfg.Until,
+		rand:  cfg.Rand,
+		log:   cfg.Logger,
 	}
 	if c.now == nil {
 		c.now = time.Now

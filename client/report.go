@@ -43,6 +43,12 @@ func (c *Client) prepare(leader, helper dap.HpkeConfig, measurement []uint64, pu
 	metadata := dap.ReportMetadata{Time: c.task.TimeOf(now), Extensions: public}
 	if i := c.task.Interval; i != nil && !i.Contains(metadata.Time) {
 		end, _ := i.End()
+		if metadata.Time >= end && now.Before(c.until) {
+			metadata.Time = end - 1
+		}
+	}
+	if i := c.task.Interval; i != nil && !i.Contains(metadata.Time) {
+		end, _ := i.End()
 		return dap.Report{}, fmt.Errorf("preparing a report: task %s takes reports from %s until %s; this machine's clock says %s",
 			c.task.ID, c.task.Instant(i.Start).UTC().Format(timeFormat), c.task.Instant(end).UTC().Format(timeFormat), now.UTC().Format(timeFormat))
 	}

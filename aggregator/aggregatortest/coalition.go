@@ -20,7 +20,8 @@ import (
 type Coalition struct {
 	*Deployment
 	*roundtest.Coalition
-	Task *round.Task // of the first part
+	Task  *round.Task // of the first part
+	Until time.Time   // when the window closes, as members know by an extension; zero: as the document says
 }
 
 // NewCoalition deploys a round with members m1, m2, … and one counts part of some cells. change may change its document before it is signed. The window
@@ -115,7 +116,7 @@ func (c *Coalition) Send(s Submission) dap.ReportError {
 func (c *Coalition) Client(task *round.Task) *client.Client {
 	c.T.Helper()
 	cl, err := client.New(client.Config{Task: task, LeaderHPKE: c.Keys.LeaderHPKE, HelperHPKE: c.Keys.HelperHPKE, PlainHTTP: true,
-		HTTP: &http.Client{Transport: c.Net}, Now: c.Clock.Now, Attempts: 1})
+		HTTP: &http.Client{Transport: c.Net}, Now: c.Clock.Now, Until: c.Until, Attempts: 1})
 	if err != nil {
 		c.T.Fatal(err)
 	}
@@ -184,7 +185,9 @@ func (c *Coalition) SendAll(from, to int) {
 
 // CloseWindow moves the clocks to the end of the window and a little beyond.
 func (c *Coalition) CloseWindow() {
-	c.Advance(c.Document.Window.Closes.Add(time.Second).Sub(c.Clock.Now()))
+	if wait := c.Document.Window.Closes.Add(time.Second).Sub(c.Clock.Now()); wait > 0 {
+		c.Advance(wait)
+	}
 }
 
 // Figures closes the window, collects the batch and takes the offsets off.

@@ -97,7 +97,7 @@ func Samples() map[string][][]byte {
 	})
 	add("helper", &helperRow{State: store.JobFinished}, &helperRow{1, [32]byte{2}, []byte("request"), []byte("response"), at, at, at, store.JobLive})
 	add("share", &shareRow{}, &shareRow{1, [32]byte{2}, interval, []byte("response"), at}, &shareRow{Batch: *batch})
-	add("submission", &submissionRow{}, &submissionRow{1, dap.ReportID{2}, []byte{5}, at, true})
+	add("submission", &submissionRow{}, &submissionRow{1, dap.ReportID{2}, [32]byte{9}, []byte{5}, at, true})
 	add("statement", &statementRow{}, &statementRow{[]byte("text"), []byte("salts"), at})
 	add("run", &runRow{1, 1000})
 	samples["chunk"] = [][]byte{raw(newEntry(dap.ReportID{1}, 2)), raw(append(newEntry(dap.ReportID{1}, 2), newEntry(dap.ReportID{3}, 4)...))}

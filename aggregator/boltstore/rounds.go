@@ -15,6 +15,7 @@ import (
 type submissionRow struct {
 	Correction  uint64
 	Report      dap.ReportID
+	Signer      [32]byte
 	Contributes []byte
 	Received    time.Time
 	Aggregated  bool
@@ -23,13 +24,14 @@ type submissionRow struct {
 func (r *submissionRow) marshal(b *cryptobyte.Builder) {
 	b.AddUint64(r.Correction)
 	b.AddBytes(r.Report[:])
+	b.AddBytes(r.Signer[:])
 	addBytes(b, r.Contributes)
 	addTime(b, r.Received)
 	addBool(b, r.Aggregated)
 }
 
 func (r *submissionRow) unmarshal(s *reader) bool {
-	return s.uint64(&r.Correction) && s.fixed(r.Report[:]) && s.bytes(&r.Contributes) && s.time(&r.Received) && s.bool(&r.Aggregated)
+	return s.uint64(&r.Correction) && s.fixed(r.Report[:]) && s.fixed(r.Signer[:]) && s.bytes(&r.Contributes) && s.time(&r.Received) && s.bool(&r.Aggregated)
 }
 
 func (t *tx) PutSubmission(s store.Submission) error {
@@ -40,8 +42,8 @@ func (t *tx) PutSubmission(s store.Submission) error {
 	if err != nil {
 		return err
 	}
-	row := submissionRow{Correction: s.Correction, Report: s.Report, Contributes: s.Contributes, Received: s.Received, Aggregated: s.Aggregated}
-	value, err := encode(&row, 64+len(s.Contributes))
+	row := submissionRow{Correction: s.Correction, Report: s.Report, Signer: s.Signer, Contributes: s.Contributes, Received: s.Received, Aggregated: s.Aggregated}
+	value, err := encode(&row, 96+len(s.Contributes))
 	if err != nil {
 		return err
 	}
@@ -53,7 +55,7 @@ func submission(task dap.TaskID, member string, value []byte) (store.Submission,
 	if err := decode(value, &row); err != nil {
 		return store.Submission{}, err
 	}
-	s := store.Submission{Task: task, Member: member, Correction: row.Correction, Report: row.Report, Received: row.Received, Aggregated: row.Aggregated}
+	s := store.Submission{Task: task, Member: member, Correction: row.Correction, Report: row.Report, Signer: row.Signer, Received: row.Received, Aggregated: row.Aggregated}
 	if len(row.Contributes) > 0 {
 		s.Contributes = row.Contributes
 	}

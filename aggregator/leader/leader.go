@@ -162,6 +162,9 @@ func (l *Leader) AddTask(ctx context.Context, t *aggregator.Task) error {
 	if err := l.tasks.Add(ctx, l.cfg.Store, t); err != nil {
 		return err
 	}
+	if err := t.DropReplaced(ctx, l.cfg.Store); err != nil {
+		return err
+	}
 	l.wakeUp()
 	return nil
 }

@@ -27,6 +27,7 @@ type Submission struct {
 	Member      string // roster id
 	Correction  uint64
 	Report      dap.ReportID
+	Signer      [32]byte  // the public key of the member that the report is signed with
 	Contributes []byte    // the contributes bits of the report; nil for answers
 	Received    time.Time // by this Aggregator
 	Aggregated  bool      // its share is in the batch

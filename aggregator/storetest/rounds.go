@@ -85,8 +85,8 @@ var received = time.Date(2026, 4, 1, 12, 0, 0, 1000, time.UTC)
 
 var roundTests = []contractTest{
 	{name: "the latest submission of a member is kept", run: func(f *fixture) {
-		first := store.Submission{Task: task1, Member: "m2", Report: dap.ReportID{1}, Contributes: []byte{5}, Received: received}
-		second := store.Submission{Task: task1, Member: "m2", Correction: 1, Report: dap.ReportID{2}, Received: received.Add(time.Hour), Aggregated: true}
+		first := store.Submission{Task: task1, Member: "m2", Report: dap.ReportID{1}, Signer: [32]byte{7}, Contributes: []byte{5}, Received: received}
+		second := store.Submission{Task: task1, Member: "m2", Correction: 1, Report: dap.ReportID{2}, Signer: [32]byte{8}, Received: received.Add(time.Hour), Aggregated: true}
 		other := store.Submission{Task: task1, Member: "m10", Report: dap.ReportID{3}, Received: received}
 		for _, s := range []store.Submission{first, other, second} {
 			f.update(func(tx store.Tx) error { return tx.PutSubmission(s) })

@@ -132,8 +132,7 @@ func newRosterReplaceKeyCmd() *cobra.Command {
 		Use:   "replace-key FILE",
 		Short: "Give a member a new key, after one was lost or stolen",
 		Long: `Replace a member's key by that of a new enrolment line in FILE (- is standard input); id, legal name and group must be the same.
-Rounds that exist already are not changed: for one whose window is open, make a new one that
-supersedes it with candor round new, and have it signed again. Reports under the old key are then dropped and the member submits again.`,
+Rounds that exist already are not changed: for one whose window is open, use candor round replace-key too.`,
 		Example: "  candor roster replace-key --coalition coalition member-1-new.enrolment",
 		Args:    cobra.ExactArgs(1),
 	}

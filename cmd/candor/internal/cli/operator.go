@@ -107,7 +107,7 @@ func newApproveCmd() *cobra.Command {
 		Long: `Check that the secretariat signed the round in ROUND.json, that it contradicts neither itself nor a round approved before, and
 show in plain words what it means and what changed since the last one: read it, and read the short code to the other operator.
 With --yes the server's key signs the round. When both operators have, the round is put among those that this server
-runs; run the command again on the file that the other operator signed last.
+runs; run the command again on the file that the other operator signed last. Amendments of a round (ID.N.amendment) are approved likewise.
 
 Approve a roster by legal names and key fingerprints: a sock puppet among the members is what the other rules cannot see.`,
 		Example: "  candor aggregator approve 2026q1.json --config leader.yaml\n  candor aggregator approve 2026q1.json --config leader.yaml --yes",
@@ -128,6 +128,9 @@ func approve(cmd *cobra.Command, roundPath, configPath string, yes bool) error {
 	text, err := readInput(cmd, roundPath)
 	if err != nil {
 		return fmt.Errorf("reading a round: %w", err)
+	}
+	if a, err := round.ParseAmendment(text); err == nil {
+		return approveAmendment(cmd, cfg, roundPath, configPath, a, yes)
 	}
 	s, err := round.ParseSigned(text)
 	if err != nil {

@@ -16,7 +16,8 @@ import (
 
 func newRoundCmd() *cobra.Command {
 	cmd := &cobra.Command{Use: "round", Short: "Plan, check, sign and follow rounds", Args: cobra.NoArgs}
-	cmd.AddCommand(newRoundNewCmd(), newRoundCheckCmd(), newRoundSignCmd(), newRoundShowCmd(), newRoundStatusCmd())
+	cmd.AddCommand(newRoundNewCmd(), newRoundCheckCmd(), newRoundSignCmd(), newRoundShowCmd(), newRoundStatusCmd(),
+		newRoundExtendCmd(), newRoundCancelCmd(), newRoundReplaceKeyCmd())
 	return cmd
 }
 

@@ -52,7 +52,7 @@ func (w *watcher) scan(ctx context.Context) error {
 		return err
 	}
 	for _, f := range rounds {
-		w.take(ctx, f, "round refused", w.runner.Tasks)
+		w.take(ctx, f, "round refused", func(text []byte) ([]*aggregator.Task, error) { return w.runner.RoundTasks(f, text) })
 	}
 	tasks, err := config.TaskFiles(w.cfg.Tasks)
 	if err != nil {

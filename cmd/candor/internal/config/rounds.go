@@ -22,6 +22,8 @@ type Runner struct {
 	Software  string // named in statements
 	Peer      aggregator.Token
 	Collector aggregator.Token // empty at the Helper
+
+	running map[string]*round.Document // by id
 }
 
 // NewRunner reads what a server's configuration says about rounds.
@@ -44,8 +46,18 @@ func (a *Aggregator) NewRunner(software string) (*Runner, error) {
 	return r, err
 }
 
-// Tasks derives the tasks of a signed round. A round that does not bear all three signatures of the pinned keys, or that contradicts itself, is refused.
-func (r *Runner) Tasks(text []byte) ([]*aggregator.Task, error) {
+// RoundTasks is Tasks for the text of a round's file, with the amendments that lie beside it.
+func (r *Runner) RoundTasks(path string, text []byte) ([]*aggregator.Task, error) {
+	amendments, err := readAmendments(path)
+	if err != nil {
+		return nil, err
+	}
+	return r.Tasks(text, amendments...)
+}
+
+// Tasks derives the tasks of a signed round as amended. A round, or an amendment, that does not bear all three signatures of the pinned keys is refused, and so is a
+// round that contradicts itself or covers part of another's period.
+func (r *Runner) Tasks(text []byte, amendments ...*round.SignedAmendment) ([]*aggregator.Task, error) {
 	signed, err := round.ParseSigned(text)
 	if err != nil {
 		return nil, err
@@ -55,6 +67,14 @@ func (r *Runner) Tasks(text []byte) ([]*aggregator.Task, error) {
 	}
 	if problems := signed.Document.Check(); len(problems) > 0 {
 		return nil, fmt.Errorf("round %s contradicts itself: %s", signed.Document.ID, strings.Join(problems, "; "))
+	}
+	if err := r.refuseOverlap(signed.Document); err != nil {
+		return nil, err
+	}
+	for _, a := range amendments {
+		if err := a.Verify(signed); err != nil {
+			return nil, err
+		}
 	}
 	collector, err := round.ParseHPKE(signed.Document.Collector)
 	if err != nil {
@@ -78,8 +98,31 @@ func (r *Runner) Tasks(text []byte) ([]*aggregator.Task, error) {
 			Task: t, Round: rules, VerifyKeys: map[uint8]aggregator.VerifyKey{0: key}, Collector: collector,
 			PeerToken: r.Peer, CollectorToken: r.Collector,
 		}
+		for _, a := range amendments {
+			if err := amend(tasks[i], a); err != nil {
+				return nil, err
+			}
+		}
 	}
 	return tasks, nil
+}
+
+// refuseOverlap refuses a round over part of the period of another that this server runs, and remembers the others.
+func (r *Runner) refuseOverlap(d *round.Document) error {
+	for _, other := range r.running {
+		both, err := d.Overlaps(other)
+		if err != nil {
+			return err
+		}
+		if len(both) > 0 {
+			return fmt.Errorf("round %s covers part of the period of round %s, which runs here, with %s", d.ID, other.ID, strings.Join(both, ", "))
+		}
+	}
+	if r.running == nil {
+		r.running = map[string]*round.Document{}
+	}
+	r.running[d.ID] = d
+	return nil
 }
 
 // RoundFiles lists the files of rounds in a directory, by name. Names that begin with a dot are being written and left out.
@@ -98,14 +141,23 @@ func RoundFiles(dir string) ([]string, error) {
 	return files, nil
 }
 
-// ReadRound reads the file of a signed round, and when it was last modified.
+// ReadRound reads the file of a signed round, and when it or one of its amendments was last modified.
 func ReadRound(path string) (text []byte, modified time.Time, err error) {
-	info, err := os.Stat(path)
+	paths, err := amendmentFiles(path)
 	if err != nil {
 		return nil, time.Time{}, fmt.Errorf("reading a round: %w", err)
 	}
-	if text, err = readFile(path); err != nil {
-		return nil, info.ModTime(), fmt.Errorf("reading a round: %w", err)
+	for _, p := range append(paths, path) {
+		info, err := os.Stat(p)
+		if err != nil {
+			return nil, modified, fmt.Errorf("reading a round: %w", err)
+		}
+		if info.ModTime().After(modified) {
+			modified = info.ModTime()
+		}
 	}
-	return text, info.ModTime(), nil
+	if text, err = readFile(path); err != nil {
+		return nil, modified, fmt.Errorf("reading a round: %w", err)
+	}
+	return text, modified, nil
 }
