@@ -14,23 +14,24 @@ type Elem128 struct{ lo, hi uint64 }
 // p = p128·2^64 + 1. As p ≡ 1 mod 2^64, Montgomery reduction takes the negated low word itself as quotient.
 const p128 = 1<<64 - 28
 
-// montgomery128 returns (t3 … t0)/2^128 mod p for any four words below p·2^128.
-func montgomery128(t0, t1, t2, t3 uint64) (lo, hi uint64) {
-	var c, d uint64
-	// First word: adding m·p with m = −t0 clears it.
-	m := -t0
-	h, l := bits.Mul64(m, p128)
-	_, c = bits.Add64(t0, m, 0)
+// mulAdd128 returns t + a·b for a word b. With a and b those of elements, and t below 2^129, it is below 2^192: no word of b's is
+// above p128, so that a·b < 2^192 − 28·2^128.
+func mulAdd128(t0, t1, t2, alo, ahi, b uint64) (uint64, uint64, uint64) {
+	h0, l0 := bits.Mul64(alo, b)
+	h1, l1 := bits.Mul64(ahi, b)
+	h0, c := bits.Add64(h0, l1, 0)
+	t0, d := bits.Add64(t0, l0, 0)
+	t1, d = bits.Add64(t1, h0, d)
+	return t0, t1, t2 + h1 + c + d
+}
+
+// reduceWord128 returns t/2^64 mod p: adding −t0·p clears the lowest word. Below 2^192 it becomes one below 2^129.
+func reduceWord128(t0, t1, t2 uint64) (uint64, uint64, uint64) {
+	h, l := bits.Mul64(-t0, p128)
+	_, c := bits.Add64(t0, -t0, 0)
 	t1, c = bits.Add64(t1, l, c)
 	t2, c = bits.Add64(t2, h, c)
-	t3, d = bits.Add64(t3, 0, c)
-	// Second word.
-	m = -t1
-	h, l = bits.Mul64(m, p128)
-	_, c = bits.Add64(t1, m, 0)
-	t2, c = bits.Add64(t2, l, c)
-	t3, c = bits.Add64(t3, h, c)
-	return canonical128(t2, t3, c+d)
+	return t1, t2, c
 }
 
 // canonical128 reduces a three-word integer below 2p.
@@ -44,27 +45,32 @@ func canonical128(lo, hi, top uint64) (uint64, uint64) {
 	return l, h
 }
 
-// fold128 returns (t4 … t0)/2^128 mod p for a sum of fewer than 2^32 products: t4 < 2^32.
-func fold128(t0, t1, t2, t3, t4 uint64) (lo, hi uint64) {
-	var c uint64
-	m := -t0
-	h, l := bits.Mul64(m, p128)
-	_, c = bits.Add64(t0, m, 0)
-	t1, c = bits.Add64(t1, l, c)
-	t2, c = bits.Add64(t2, h, c)
-	t3, c = bits.Add64(t3, 0, c)
-	t4 += c
-	m = -t1
-	h, l = bits.Mul64(m, p128)
-	_, c = bits.Add64(t1, m, 0)
-	t2, c = bits.Add64(t2, l, c)
-	t3, c = bits.Add64(t3, h, c)
-	t4 += c
-	return settle128(t2, t3, t4)
+// mul128 returns a·b/2^128 mod p. The hot loops repeat its lines, since the compiler does not inline it.
+func mul128(alo, ahi, blo, bhi uint64) (lo, hi uint64) {
+	t0, t1, t2 := mulAdd128(0, 0, 0, alo, ahi, blo)
+	t0, t1, t2 = reduceWord128(t0, t1, t2)
+	t0, t1, t2 = mulAdd128(t0, t1, t2, alo, ahi, bhi)
+	t0, t1, t2 = reduceWord128(t0, t1, t2)
+	return canonical128(t0, t1, t2)
 }
 
-// settle128 reduces a three-word integer whose top word is below 2^58, by 2^128 ≡ 28·2^64 − 1. The second step adds
-// what the first carried out; its sum is small, so it carries no more.
+func sub128(alo, ahi, blo, bhi uint64) (lo, hi uint64) {
+	lo, b := bits.Sub64(alo, blo, 0)
+	hi, b = bits.Sub64(ahi, bhi, b)
+	lo, c := bits.Add64(lo, b, 0)
+	hi, _ = bits.Add64(hi, -b&p128, c)
+	return lo, hi
+}
+
+// add128 subtracts p − b, which is not 0 but may be p, and works for that too.
+func add128(alo, ahi, blo, bhi uint64) (lo, hi uint64) {
+	l, b := bits.Sub64(1, blo, 0)
+	h, _ := bits.Sub64(p128, bhi, b)
+	return sub128(alo, ahi, l, h)
+}
+
+// settle128 reduces a three-word integer whose top word is below 2^58, by 2^128 ≡ 28·2^64 − 1. The second step adds what
+// the first carried out; its sum is small, so it carries no more.
 func settle128(lo, hi, top uint64) (uint64, uint64) {
 	lo, b := bits.Sub64(lo, top, 0)
 	hi, c := bits.Add64(hi, 28*top-b, 0) // 28·top − b ≥ 0, as b = 1 needs top > 0
@@ -80,36 +86,6 @@ func wrap128(lo, hi, top uint64) (uint64, uint64) {
 	lo, b := bits.Sub64(lo, top, 0)
 	hi, b = bits.Sub64(hi, 0, b)
 	return settle128(lo, hi, h+c-b)
-}
-
-func add128(alo, ahi, blo, bhi uint64) (lo, hi uint64) {
-	lo, c := bits.Add64(alo, blo, 0)
-	hi, c = bits.Add64(ahi, bhi, c)
-	return canonical128(lo, hi, c)
-}
-
-func sub128(alo, ahi, blo, bhi uint64) (lo, hi uint64) {
-	lo, b := bits.Sub64(alo, blo, 0)
-	hi, b = bits.Sub64(ahi, bhi, b)
-	lo, c := bits.Add64(lo, b, 0)
-	hi, _ = bits.Add64(hi, -b&p128, c)
-	return lo, hi
-}
-
-// mul128 returns a·b/2^128 mod p.
-func mul128(alo, ahi, blo, bhi uint64) (lo, hi uint64) {
-	h, t0 := bits.Mul64(alo, blo)
-	u, l := bits.Mul64(ahi, blo)
-	t1, c := bits.Add64(h, l, 0)
-	t2 := u + c // no carry: ahi·blo's high word is below 2^64 − 1
-	u, l = bits.Mul64(alo, bhi)
-	t1, c = bits.Add64(t1, l, 0)
-	t2, c = bits.Add64(t2, u, c)
-	t3 := c
-	u, l = bits.Mul64(ahi, bhi)
-	t2, c = bits.Add64(t2, l, 0)
-	t3 += u + c
-	return montgomery128(t0, t1, t2, t3)
 }
 
 func load128(x []byte) (lo, hi uint64) {
@@ -134,7 +110,7 @@ func enter(lo, hi uint64) (a Elem128) {
 }
 
 func (F128) Encode(dst []byte, a Elem128) {
-	lo, hi := montgomery128(a.lo, a.hi, 0, 0)
+	lo, hi := mul128(a.lo, a.hi, 1, 0)
 	store128(dst, lo, hi)
 }
 

@@ -22,9 +22,12 @@ func (F128) Forward(a, roots []Elem128) {
 		for i := 0; i < n; i += 2 * half {
 			x, y := a[i:i+half], a[i+half:i+2*half]
 			for k := range x {
-				w := roots[k*step]
-				lo, hi := mul128(y[k].lo, y[k].hi, w.lo, w.hi)
-				u := x[k]
+				u, v, w := x[k], y[k], roots[k*step]
+				t0, t1, t2 := mulAdd128(0, 0, 0, v.lo, v.hi, w.lo)
+				t0, t1, t2 = reduceWord128(t0, t1, t2)
+				t0, t1, t2 = mulAdd128(t0, t1, t2, v.lo, v.hi, w.hi)
+				t0, t1, t2 = reduceWord128(t0, t1, t2)
+				lo, hi := canonical128(t0, t1, t2)
 				x[k].lo, x[k].hi = add128(u.lo, u.hi, lo, hi)
 				y[k].lo, y[k].hi = sub128(u.lo, u.hi, lo, hi)
 			}
@@ -38,11 +41,14 @@ func (F128) Backward(a, inverse []Elem128) {
 		for i := 0; i < n; i += 2 * half {
 			x, y := a[i:i+half], a[i+half:i+2*half]
 			for k := range x {
-				w := inverse[k*step]
-				u, v := x[k], y[k]
+				u, v, w := x[k], y[k], inverse[k*step]
 				x[k].lo, x[k].hi = add128(u.lo, u.hi, v.lo, v.hi)
 				lo, hi := sub128(u.lo, u.hi, v.lo, v.hi)
-				y[k].lo, y[k].hi = mul128(lo, hi, w.lo, w.hi)
+				t0, t1, t2 := mulAdd128(0, 0, 0, lo, hi, w.lo)
+				t0, t1, t2 = reduceWord128(t0, t1, t2)
+				t0, t1, t2 = mulAdd128(t0, t1, t2, lo, hi, w.hi)
+				t0, t1, t2 = reduceWord128(t0, t1, t2)
+				y[k].lo, y[k].hi = canonical128(t0, t1, t2)
 			}
 		}
 	}

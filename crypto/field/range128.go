@@ -2,7 +2,7 @@ package field
 
 import "math/bits"
 
-func (F128) RangeWires(dst, seeds, x []byte, w, r []Elem128, shift Elem128, scratch []Elem128) {
+func (f F128) RangeWires(dst, seeds, x []byte, w, r []Elem128, shift Elem128, scratch []Elem128) {
 	if rangeWiresIFMA(dst, seeds, x, w, r, shift, scratch) {
 		return
 	}
@@ -10,25 +10,20 @@ func (F128) RangeWires(dst, seeds, x []byte, w, r []Elem128, shift Elem128, scra
 	d := scratch[:len(r)]
 	copy(d, w[1:])
 	for j := range chunk {
+		f.Hadamard(d, d, r)
+		rows := (len(x)/16 - j + chunk - 1) / chunk // that have this column
 		var powered, plain wide128
 		lo, hi := load128(seeds[32*j:])
 		powered.add(w[0].lo, w[0].hi, lo, hi)
 		lo, hi = load128(seeds[32*j+16:])
 		plain.add(w[0].lo, w[0].hi, lo, hi)
-		for k := range d {
-			d[k].lo, d[k].hi = mul128(d[k].lo, d[k].hi, r[k].lo, r[k].hi)
-			at := 16 * (k*chunk + j)
-			if at >= len(x) {
-				break // the short last row
-			}
-			lo, hi = load128(x[at:])
-			powered.add(d[k].lo, d[k].hi, lo, hi)
-			plain.add(w[k+1].lo, w[k+1].hi, lo, hi)
+		plain.add(shift.lo, shift.hi, 1, 0) // in the Montgomery domain, as the sum still is
+		if rows > 0 {
+			powered.addBytes(d[:rows], x[16*j:], chunk)
+			plain.addBytes(w[1:1+rows], x[16*j:], chunk)
 		}
 		lo, hi = powered.fold()
 		store128(dst[32*j:], lo, hi)
-		// shift is in the Montgomery domain, as the sum still is.
-		plain.add(shift.lo, shift.hi, 1, 0)
 		lo, hi = plain.fold()
 		store128(dst[32*j+16:], lo, hi)
 	}

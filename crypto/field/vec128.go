@@ -45,49 +45,86 @@ func (F128) FromSmall(dst, small []byte) {
 	}
 }
 
-// A wide128 is a sum of products of two elements, not reduced.
+// A wide128 is a sum of fewer than 2^32 products of two elements, not reduced.
 type wide128 struct{ t0, t1, t2, t3, t4 uint64 }
+
+// addLow128 adds a·b to a sum for the low word b of a factor, addHigh128 to all of it but t0 for the high word.
+func addLow128(t0, t1, t2, t3, t4, alo, ahi, b uint64) (uint64, uint64, uint64, uint64, uint64) {
+	h0, l0 := bits.Mul64(alo, b)
+	h1, l1 := bits.Mul64(ahi, b)
+	h0, c := bits.Add64(h0, l1, 0)
+	t0, d := bits.Add64(t0, l0, 0)
+	t1, d = bits.Add64(t1, h0, d)
+	t2, d = bits.Add64(t2, h1+c, d)
+	t3, d = bits.Add64(t3, 0, d)
+	return t0, t1, t2, t3, t4 + d
+}
+
+func addHigh128(t1, t2, t3, t4, alo, ahi, b uint64) (uint64, uint64, uint64, uint64) {
+	h0, l0 := bits.Mul64(alo, b)
+	h1, l1 := bits.Mul64(ahi, b)
+	h0, c := bits.Add64(h0, l1, 0)
+	t1, d := bits.Add64(t1, l0, 0)
+	t2, d = bits.Add64(t2, h0, d)
+	t3, d = bits.Add64(t3, h1+c, d)
+	return t1, t2, t3, t4 + d
+}
 
 // add adds the product of a and b.
 func (t *wide128) add(alo, ahi, blo, bhi uint64) {
-	h, l := bits.Mul64(alo, blo)
-	var c uint64
-	t.t0, c = bits.Add64(t.t0, l, 0)
-	t.t1, c = bits.Add64(t.t1, h, c)
-	u, l := bits.Mul64(ahi, bhi)
-	t.t2, c = bits.Add64(t.t2, l, c)
-	t.t3, c = bits.Add64(t.t3, u, c)
-	t.t4 += c
-	u, l = bits.Mul64(ahi, blo)
-	t.t1, c = bits.Add64(t.t1, l, 0)
-	t.t2, c = bits.Add64(t.t2, u, c)
-	t.t3, c = bits.Add64(t.t3, 0, c)
-	t.t4 += c
-	u, l = bits.Mul64(alo, bhi)
-	t.t1, c = bits.Add64(t.t1, l, 0)
-	t.t2, c = bits.Add64(t.t2, u, c)
-	t.t3, c = bits.Add64(t.t3, 0, c)
-	t.t4 += c
+	t.t0, t.t1, t.t2, t.t3, t.t4 = addLow128(t.t0, t.t1, t.t2, t.t3, t.t4, alo, ahi, blo)
+	t.t1, t.t2, t.t3, t.t4 = addHigh128(t.t1, t.t2, t.t3, t.t4, alo, ahi, bhi)
 }
 
-func (t *wide128) fold() (lo, hi uint64) { return fold128(t.t0, t.t1, t.t2, t.t3, t.t4) }
+// addBytes adds Σ w[i]·x[i·stride].
+func (t *wide128) addBytes(w []Elem128, x []byte, stride int) {
+	t0, t1, t2, t3, t4 := t.t0, t.t1, t.t2, t.t3, t.t4
+	for i := range w {
+		lo, hi := load128(x[16*i*stride:])
+		t0, t1, t2, t3, t4 = addLow128(t0, t1, t2, t3, t4, w[i].lo, w[i].hi, lo)
+		t1, t2, t3, t4 = addHigh128(t1, t2, t3, t4, w[i].lo, w[i].hi, hi)
+	}
+	*t = wide128{t0, t1, t2, t3, t4}
+}
+
+// fold returns the sum divided by 2^128, reduced.
+func (t *wide128) fold() (lo, hi uint64) {
+	t1, t2, c := reduceWord128(t.t0, t.t1, t.t2)
+	t3, c := bits.Add64(t.t3, c, 0)
+	t4 := t.t4 + c
+	t2, t3, c = reduceWord128(t1, t2, t3)
+	return settle128(t2, t3, t4+c)
+}
 
 func (F128) Dot(w []Elem128, x []byte, stride int) Elem128 {
 	var t wide128
-	for i := t.addIFMA(w, x, stride); i < len(w); i++ {
-		lo, hi := load128(x[16*i*stride:])
-		t.add(w[i].lo, w[i].hi, lo, hi)
+	if n := t.addIFMA(w, x, stride); n < len(w) {
+		t.addBytes(w[n:], x[16*n*stride:], stride)
 	}
 	return enter(t.fold())
 }
 
+func (F128) Inner(a, b []Elem128) (z Elem128) {
+	var t0, t1, t2, t3, t4 uint64
+	b = b[:len(a)]
+	for i := range a {
+		t0, t1, t2, t3, t4 = addLow128(t0, t1, t2, t3, t4, a[i].lo, a[i].hi, b[i].lo)
+		t1, t2, t3, t4 = addHigh128(t1, t2, t3, t4, a[i].lo, a[i].hi, b[i].hi)
+	}
+	t := wide128{t0, t1, t2, t3, t4}
+	z.lo, z.hi = t.fold()
+	return z
+}
+
 func (F128) PairSum(x []byte) Elem128 {
-	var t wide128
+	var t0, t1, t2, t3, t4 uint64
 	for ; len(x) >= 32; x = x[32:] {
 		alo, ahi := load128(x)
 		blo, bhi := load128(x[16:])
-		t.add(alo, ahi, blo, bhi)
+		t0, t1, t2, t3, t4 = addLow128(t0, t1, t2, t3, t4, alo, ahi, blo)
+		t1, t2, t3, t4 = addHigh128(t1, t2, t3, t4, alo, ahi, bhi)
 	}
+	t := wide128{t0, t1, t2, t3, t4}
 	// Both factors are plain, so the reduction leaves their sum divided by 2^128.
 	return enter(enter(t.fold()).words())
 }
@@ -144,7 +181,11 @@ func (F128) Scale(dst []Elem128, s Elem128, x []Elem128) {
 func (F128) Hadamard(dst, a, b []Elem128) {
 	a, b = a[:len(dst)], b[:len(dst)]
 	for i := range dst {
-		dst[i].lo, dst[i].hi = mul128(a[i].lo, a[i].hi, b[i].lo, b[i].hi)
+		t0, t1, t2 := mulAdd128(0, 0, 0, a[i].lo, a[i].hi, b[i].lo)
+		t0, t1, t2 = reduceWord128(t0, t1, t2)
+		t0, t1, t2 = mulAdd128(t0, t1, t2, a[i].lo, a[i].hi, b[i].hi)
+		t0, t1, t2 = reduceWord128(t0, t1, t2)
+		dst[i].lo, dst[i].hi = canonical128(t0, t1, t2)
 	}
 }
 
@@ -154,14 +195,4 @@ func (F128) AddHadamard(dst, a, b []Elem128) {
 		lo, hi := mul128(a[i].lo, a[i].hi, b[i].lo, b[i].hi)
 		dst[i].lo, dst[i].hi = add128(dst[i].lo, dst[i].hi, lo, hi)
 	}
-}
-
-func (F128) Inner(a, b []Elem128) (z Elem128) {
-	var t wide128
-	b = b[:len(a)]
-	for i := range a {
-		t.add(a[i].lo, a[i].hi, b[i].lo, b[i].hi)
-	}
-	z.lo, z.hi = t.fold()
-	return z
 }
