@@ -86,6 +86,13 @@ type Field[E comparable] interface {
 	SumGaps(dst, e []E, gates []byte)
 	// Symmetrize adds to the n×n matrix m its transpose.
 	Symmetrize(m []E, n int)
+	// PairSums fills the n×n matrix s, n = 1+len(r), but for its diagonal. Column j of a range check has two vectors of n elements, u = (seeds[2j],
+	// r[0]^(j+1)·rows[j], r[1]^(j+1)·rows[chunk+j] …) and v = (−seeds[2j+1], 1 − rows[j], 1 − rows[chunk+j] …):
+	//
+	//	s[k·n+l] = Σ_j u[k]·v[l] + u[l]·v[k]
+	//
+	// All rows are whole, and overwritten. scratch has PairScratch(len(r), chunk) elements.
+	PairSums(s, r []E, seeds, rows []byte, scratch []E)
 	// PairSum returns Σ x[2j]·x[2j+1] over the encoded vector x of even length.
 	PairSum(x []byte) E
 }

@@ -43,6 +43,11 @@ func foldIFMA(dst, src *byte, stride uintptr, weight, shift *[3]uint64, sums *El
 //go:noescape
 func dotIFMA(sums *[5][8]uint64, w *Elem128, x *byte, stride uintptr, blocks int)
 
+// innerIFMA is dotIFMA on two vectors of elements.
+//
+//go:noescape
+func innerIFMA(sums *[5][8]uint64, x, y *Elem128, stride uintptr, blocks int)
+
 // weighIFMA writes blocks of eight sums, each of n elements of x times n weights. 1 ≤ n ≤ 51, and the weights' sum is below 2^52.
 //
 //go:noescape
@@ -52,6 +57,18 @@ func weighIFMA(dst, x *byte, weights *uint64, n, blocks int)
 //
 //go:noescape
 func exceedsIFMA(x *byte, blocks int) (over uint64)
+
+// gatedPowersIFMA writes, for each of chunk columns, the limbs of the column's power of eight elements r, the first in the first, or zero for
+// the elements whose bit in the column's byte of gates is zero. To dst go the sums of these numbers times the seeds' factors.
+//
+//go:noescape
+func gatedPowersIFMA(u, dst, r *Elem128, gates *byte, seeds *Elem128, chunk int)
+
+// sumGapsIFMA writes eight sums for each row of chunk gaps: of those u, eight numbers in limbs, whose gap is 0xff and not 0. The
+// sums of one row are step bytes from those of the one before.
+//
+//go:noescape
+func sumGapsIFMA(dst *Elem128, step uintptr, u *Elem128, gaps *byte, chunk, rows int)
 
 // one156 is 2^156 mod p.
 var one156 = Elem128{lo: 1<<64 - 1<<28, hi: 28<<28 - 1}
@@ -73,30 +90,48 @@ func validIFMA(x []byte) (below uint64, n int) {
 	return 1 &^ ((over | -over) >> 63), len(x) &^ (8*16 - 1)
 }
 
+// dotBlocks is how many blocks' products are added up at most: 64 blocks of eight lanes with five summands below 2^52 to a limb
+// have sums below 2^64.
+const dotBlocks = 64
+
 // addIFMA adds the first products of w and x to t, and returns how many.
 func (t *wide128) addIFMA(w []Elem128, x []byte, stride int) (n int) {
 	if current != pathIFMA {
 		return 0
 	}
+	var sums [5][8]uint64
 	for len(w)-n >= 8 {
-		// With 64 blocks of eight lanes, each of five summands below 2^52 to a limb, the sum over lanes is below 2^64.
-		blocks := min((len(w)-n)/8, 64)
-		var sums [5][8]uint64
+		blocks := min((len(w)-n)/8, dotBlocks)
 		dotIFMA(&sums, &w[n], &x[16*n*stride], uintptr(16*stride), blocks)
-		var s [5]uint64
-		for i := range s {
-			for _, lane := range sums[i] {
-				s[i] += lane
-			}
-		}
-		t.addLimbs(&s)
+		t.addLanes(&sums)
 		n += 8 * blocks
 	}
 	return n
 }
 
-// addLimbs adds Σ s[i]·2^(52·i).
-func (t *wide128) addLimbs(s *[5]uint64) {
+// addInnerIFMA adds the first products of a and b to t, and returns how many.
+func (t *wide128) addInnerIFMA(a, b []Elem128) (n int) {
+	if current != pathIFMA {
+		return 0
+	}
+	var sums [5][8]uint64
+	for len(a)-n >= 8 {
+		blocks := min((len(a)-n)/8, dotBlocks)
+		innerIFMA(&sums, &a[n], &b[n], 16, blocks)
+		t.addLanes(&sums)
+		n += 8 * blocks
+	}
+	return n
+}
+
+// addLanes adds Σ s[i][lane]·2^(52·i).
+func (t *wide128) addLanes(sums *[5][8]uint64) {
+	var s [5]uint64
+	for i, lanes := range sums {
+		for _, lane := range lanes {
+			s[i] += lane
+		}
+	}
 	var c uint64
 	t.t0, c = bits.Add64(t.t0, s[0], 0)
 	t.t1, c = bits.Add64(t.t1, s[1]>>12, c)

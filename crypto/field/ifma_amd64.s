@@ -431,6 +431,10 @@ block:
 	VZEROUPPER 
 	RET 
 
+// func innerIFMA(sums *[5][8]uint64, x, y *Elem128, stride uintptr, blocks int)
+TEXT ·innerIFMA(SB), NOSPLIT, $0-40
+	JMP ·dotIFMA(SB)
+
 // func weighIFMA(dst, x *byte, weights *uint64, n, blocks int)
 TEXT ·weighIFMA(SB), NOSPLIT, $0-40
 	MOVQ dst+0(FP), DI
@@ -486,7 +490,6 @@ element:
 	ADDQ $8, R10
 	DECQ R11
 	JNZ element
-	// v = h·2^128 + rest, h < 2^52, and ≡ rest + h·(28·2^12)·2^52 − h < 2^128 + 2^121, which is less than 2p.
 	VPSRLQ $52, Z19, Z27
 	VPANDQ Z31, Z19, Z19
 	VPADDQ Z27, Z20, Z20
@@ -536,5 +539,151 @@ block:
 	JNZ block
 	KMOVW K0, AX
 	MOVQ AX, over+16(FP)
+	VZEROUPPER 
+	RET 
+
+// func gatedPowersIFMA(u, dst, r *Elem128, gates *byte, seeds *Elem128, chunk int)
+TEXT ·gatedPowersIFMA(SB), NOSPLIT, $0-48
+	MOVQ u+0(FP), DI
+	MOVQ dst+8(FP), R8
+	MOVQ r+16(FP), SI
+	MOVQ gates+24(FP), DX
+	MOVQ seeds+32(FP), BX
+	MOVQ chunk+40(FP), CX
+	// Z10–Z12 hold the power, first 1 = 2^128 − p, Z13–Z15 r, Z22–Z24 the gated power, Z5–Z7 a seed's factor. Z0–Z4 add up products
+	// of the two, five halves below 2^52 to a limb each time, and with chunk ≤ 512 stay below 2^64, the sum below 2^156·2^110.
+	MOVQ $0xfffffffffffff, AX
+	VPBROADCASTQ AX, Z31
+	MOVQ $0xffffffffe4000, AX
+	VPBROADCASTQ AX, Z30
+	MOVQ $0xffffff, AX
+	VPBROADCASTQ AX, Z29
+	MOVQ $0x1c000, AX
+	VPBROADCASTQ AX, Z28
+	VPXORQ Z0, Z0, Z0
+	VPXORQ Z1, Z1, Z1
+	VPXORQ Z2, Z2, Z2
+	VPXORQ Z3, Z3, Z3
+	VPXORQ Z4, Z4, Z4
+	VMOVDQU64 0(SI), Z13
+	VMOVDQU64 64(SI), Z14
+	VMOVDQU64 128(SI), Z15
+	// 2^128 − p is −1 and 28·2^12 in limbs; no carry is needed where only the low 52 bits count.
+	VPTERNLOGQ $0xff, Z10, Z10, Z10
+	VPADDQ Z10, Z28, Z11
+	VPXORQ Z12, Z12, Z12
+power:
+	CALL product<>(SB)
+	VPSRAQ $52, Z19, Z27
+	VPADDQ Z27, Z20, Z20
+	VPSRAQ $52, Z20, Z27
+	VPADDQ Z27, Z21, Z21
+	KMOVB (DX), K1
+	VPANDQ.Z Z31, Z19, K1, Z22
+	VPANDQ.Z Z31, Z20, K1, Z23
+	VMOVDQA64.Z Z21, K1, Z24
+	VMOVDQU64 Z22, 0(DI)
+	VMOVDQU64 Z23, 64(DI)
+	VMOVDQU64 Z24, 128(DI)
+	VMOVDQA64 Z19, Z10
+	VPBROADCASTQ 0(BX), Z5
+	VMOVDQA64 Z20, Z11
+	VPBROADCASTQ 8(BX), Z6
+	VMOVDQA64 Z21, Z12
+	VPBROADCASTQ 16(BX), Z7
+	VPMADD52LUQ Z5, Z22, Z0
+	VPMADD52HUQ Z5, Z22, Z1
+	VPMADD52LUQ Z6, Z22, Z1
+	VPMADD52HUQ Z6, Z22, Z2
+	VPMADD52LUQ Z7, Z22, Z2
+	VPMADD52HUQ Z7, Z22, Z3
+	VPMADD52LUQ Z5, Z23, Z1
+	VPMADD52HUQ Z5, Z23, Z2
+	VPMADD52LUQ Z6, Z23, Z2
+	VPMADD52HUQ Z6, Z23, Z3
+	VPMADD52LUQ Z7, Z23, Z3
+	VPMADD52HUQ Z7, Z23, Z4
+	VPMADD52LUQ Z5, Z24, Z2
+	VPMADD52HUQ Z5, Z24, Z3
+	VPMADD52LUQ Z6, Z24, Z3
+	VPMADD52HUQ Z6, Z24, Z4
+	VPMADD52LUQ Z7, Z24, Z4
+	ADDQ $192, DI
+	INCQ DX
+	ADDQ $32, BX
+	DECQ CX
+	JNZ power
+	VMOVDQA64 Z0, Z16
+	VPADDQ Z31, Z0, Z16
+	VMOVDQA64 Z1, Z17
+	VPADDQ Z31, Z1, Z17
+	VMOVDQA64 Z2, Z18
+	VPADDQ Z31, Z2, Z18
+	VMOVDQA64 Z3, Z19
+	VMOVDQA64 Z4, Z20
+	VPXORQ Z10, Z10, Z10
+	VPXORQ Z11, Z11, Z11
+	VPXORQ Z12, Z12, Z12
+	VPXORQ Z21, Z21, Z21
+	CALL addProduct<>(SB)
+	CALL settle<>(SB)
+	VPUNPCKLQDQ Z20, Z19, Z0
+	VPUNPCKHQDQ Z20, Z19, Z1
+	VMOVDQU64 Z0, 0(R8)
+	VMOVDQU64 Z1, 64(R8)
+	VZEROUPPER 
+	RET 
+
+// func sumGapsIFMA(dst *Elem128, step uintptr, u *Elem128, gaps *byte, chunk, rows int)
+TEXT ·sumGapsIFMA(SB), NOSPLIT, $0-48
+	MOVQ dst+0(FP), DI
+	MOVQ step+8(FP), R8
+	MOVQ u+16(FP), SI
+	MOVQ gaps+24(FP), DX
+	MOVQ chunk+32(FP), BX
+	MOVQ rows+40(FP), CX
+	// A gap is eight bits, all ones where u is added, else zeros. The sum of 512 is below 2^137.
+	MOVQ $0xfffffffffffff, AX
+	VPBROADCASTQ AX, Z31
+	MOVQ $0xffffffffe4000, AX
+	VPBROADCASTQ AX, Z30
+	MOVQ $0xffffff, AX
+	VPBROADCASTQ AX, Z29
+	MOVQ $0x1c000, AX
+	VPBROADCASTQ AX, Z28
+row:
+	VPXORQ Z19, Z19, Z19
+	VPXORQ Z20, Z20, Z20
+	VPXORQ Z21, Z21, Z21
+	MOVQ SI, AX
+	MOVQ BX, R9
+add:
+	KMOVB (DX), K1
+	VPADDQ 0(AX), Z19, K1, Z19
+	VPADDQ 64(AX), Z20, K1, Z20
+	VPADDQ 128(AX), Z21, K1, Z21
+	ADDQ $192, AX
+	INCQ DX
+	DECQ R9
+	JNZ add
+	VPSRLQ $52, Z19, Z27
+	VPANDQ Z31, Z19, Z19
+	VPADDQ Z27, Z20, Z20
+	VPSRLQ $52, Z20, Z27
+	VPANDQ Z31, Z20, Z20
+	VPADDQ Z27, Z21, Z21
+	VPSRLQ $24, Z21, Z0
+	VPANDQ Z29, Z21, Z21
+	VPSUBQ Z0, Z19, Z19
+	VPMADD52LUQ Z28, Z0, Z20
+	VPMADD52HUQ Z28, Z0, Z21
+	CALL settle<>(SB)
+	VPUNPCKLQDQ Z20, Z19, Z0
+	VPUNPCKHQDQ Z20, Z19, Z1
+	VMOVDQU64 Z0, 0(DI)
+	VMOVDQU64 Z1, 64(DI)
+	ADDQ R8, DI
+	DECQ CX
+	JNZ row
 	VZEROUPPER 
 	RET 

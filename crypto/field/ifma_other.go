@@ -10,6 +10,10 @@ func validIFMA([]byte) (below uint64, n int) { return 1, 0 }
 
 func (*wide128) addIFMA([]Elem128, []byte, int) (n int) { return 0 }
 
+func (*wide128) addInnerIFMA(_, _ []Elem128) (n int) { return 0 }
+
 func weighManyIFMA(_, _ []byte, _ int, _ uint64) bool { return false }
 
 func rangeWiresIFMA(_, _, _ []byte, _, _ []Elem128, _ Elem128, _ []Elem128) bool { return false }
+
+func pairSumsIFMA(_, _ []Elem128, _, _ []byte, _ []Elem128) bool { return false }

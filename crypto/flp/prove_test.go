@@ -45,7 +45,7 @@ func testProveWays[E comparable](t *testing.T, f field.Field[E]) {
 		seeds := bytes(y.arity)
 		g, rows := y.gadget.(rangeCheck[E]), slices.Clone(w.padded(meas, int(n.chunk)))
 		pairs, wires := make([]E, y.n), make([]E, y.n)
-		g.provePairs(w, pairs, rows, seeds)
+		g.provePairs(w, pairs, slices.Clone(rows), seeds)
 		g.proveWires(w, wires, rows, seeds)
 		if !slices.Equal(pairs, wires) {
 			t.Errorf("%+v: the two differ", n)

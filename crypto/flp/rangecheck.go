@@ -87,25 +87,13 @@ func (g rangeCheck[E]) proveWires(w *worker[E], out []E, rows, seeds []byte) {
 //	L_k·L_l = c_(k−l)·L_k + c_(l−k)·L_l,   c_d = (2/p)/(1 − w^d),
 //
 // so that there G is the polynomial with the values q_k = Σ_l (S_kl + S_lk)·c_(k−l) on the roots, c_0 = 0, plus S_00·L_0². One transform instead of
-// two for each column; and since v is 0 or −1, S takes additions, not multiplications.
+// two for each column; and since v is 0 or −1, S takes additions, not multiplications. It overwrites rows.
 func (g rangeCheck[E]) provePairs(w *worker[E], out []E, rows, seeds []byte) {
-	f, size, n, p := g.field, g.field.Size(), 1+w.shape.calls, w.p
-	zero := f.FromUint64(0)
-	s := w.matrix(n*n + g.chunk)
-	s, u := s[:n*n], s[n*n:] // s is −S
-	for k := range n {
-		if k == 0 {
-			for j := range u {
-				u[j] = f.Decode(seeds[2*j*size:])
-			}
-		} else {
-			f.GatedPowers(u, w.joint[k-1], rows[(k-1)*g.chunk:k*g.chunk])
-		}
-		s[k*n] = f.Sub(zero, f.Dot(u, seeds[size:], 2))
-		f.SumGaps(s[k*n+1:(k+1)*n], u, rows)
-	}
-	first := f.Sub(zero, s[0])
-	f.Symmetrize(s, n)
+	f, n, p := g.field, 1+w.shape.calls, w.p
+	s := w.matrix(n*n + field.PairScratch(w.shape.calls, g.chunk))
+	s, scratch := s[:n*n], s[n*n:]
+	f.PairSums(s, w.joint, seeds, rows, scratch)
+	first := f.PairSum(seeds)
 	clear(w.a[:p])
 	for k := range n {
 		w.a[k] = f.Inner(s[k*n:(k+1)*n], w.pairs[p-1-k:])

@@ -43,8 +43,11 @@ func main() {
 	a.rangeColumns()
 	a.fold()
 	a.dot()
+	a.inner()
 	a.weigh()
 	a.exceeds()
+	a.gatedPowers()
+	a.sumGaps()
 	if err := os.WriteFile("ifma_amd64.s", a.Bytes(), 0o666); err != nil {
 		log.Fatal(err)
 	}
@@ -238,6 +241,25 @@ func (a *asm) carry(u []string) {
 	}
 }
 
+// foldTop makes v = h·2^128 + rest, h < 2^52, of three or four limbs, the number rest + h·(28·2^12)·2^52 − h ≡ v below 2^128 + 2^121 in
+// three, not carried; x and y are free registers.
+func (a *asm) foldTop(t []string, x, y string) {
+	for i := range 2 {
+		a.i("VPSRLQ", "$52", t[i], spare)
+		a.i("VPANDQ", mask, t[i], t[i])
+		a.i("VPADDQ", spare, t[i+1], t[i+1])
+	}
+	a.i("VPSRLQ", "$24", t[2], x)
+	a.i("VPANDQ", p2, t[2], t[2])
+	if len(t) > 3 {
+		a.i("VPSLLQ", "$28", t[3], y)
+		a.i("VPADDQ", y, x, x)
+	}
+	a.i("VPSUBQ", x, t[0], t[0])
+	a.i("VPMADD52LUQ", k, x, t[1])
+	a.i("VPMADD52HUQ", k, x, t[2])
+}
+
 // together undoes apart: lo and hi become elements 0–3 in x and 4–7 in y.
 func (a *asm) together(lo, hi, x, y string) {
 	a.i("VPUNPCKLQDQ", hi, lo, x)
@@ -382,6 +404,13 @@ func (a *asm) dot() {
 	a.end()
 }
 
+// inner is dot for elements whose type is not []byte.
+func (a *asm) inner() {
+	a.p("\n// func innerIFMA(sums *[5][8]uint64, x, y *Elem128, stride uintptr, blocks int)")
+	a.p("TEXT ·innerIFMA(SB), NOSPLIT, $0-40")
+	a.i("JMP", "·dotIFMA(SB)")
+}
+
 func (a *asm) weigh() {
 	a.function("weighIFMA", "dst, x *byte, weights *uint64, n, blocks int", "", "DI", "SI", "DX", "BX", "CX")
 	a.p("\t// The sum v of n ≤ 51 weighed elements is below 2^180, as the weights together are below 2^52; a limb adds up less than")
@@ -408,19 +437,7 @@ func (a *asm) weigh() {
 	a.i("ADDQ", "$8", "R10")
 	a.i("DECQ", "R11")
 	a.i("JNZ", "element")
-	a.p("\t// v = h·2^128 + rest, h < 2^52, and ≡ rest + h·(28·2^12)·2^52 − h < 2^128 + 2^121, which is less than 2p.")
-	for i := range 2 {
-		a.i("VPSRLQ", "$52", t[i], spare)
-		a.i("VPANDQ", mask, t[i], t[i])
-		a.i("VPADDQ", spare, t[i+1], t[i+1])
-	}
-	a.i("VPSRLQ", "$24", t[2], "Z4")
-	a.i("VPANDQ", p2, t[2], t[2])
-	a.i("VPSLLQ", "$28", t[3], "Z5")
-	a.i("VPADDQ", "Z5", "Z4", "Z4")
-	a.i("VPSUBQ", "Z4", t[0], t[0])
-	a.i("VPMADD52LUQ", k, "Z4", t[1])
-	a.i("VPMADD52HUQ", k, "Z4", t[2])
+	a.foldTop(t, "Z4", "Z5")
 	a.call("settle")
 	a.together("Z19", "Z20", "Z4", "Z5")
 	a.store(z(4, 2), "DI", 0)
@@ -451,5 +468,76 @@ func (a *asm) exceeds() {
 	a.i("JNZ", "block")
 	a.i("KMOVW", "K0", "AX")
 	a.i("MOVQ", "AX", "over+16(FP)")
+	a.end()
+}
+
+func (a *asm) gatedPowers() {
+	a.function("gatedPowersIFMA", "u, dst, r *Elem128, gates *byte, seeds *Elem128, chunk int", "", "DI", "R8", "SI", "DX", "BX", "CX")
+	a.p("\t// Z10–Z12 hold the power, first 1 = 2^128 − p, Z13–Z15 r, Z22–Z24 the gated power, Z5–Z7 a seed's factor. Z0–Z4 add up products")
+	a.p("\t// of the two, five halves below 2^52 to a limb each time, and with chunk ≤ 512 stay below 2^64, the sum below 2^156·2^110.")
+	a.constants()
+	a.zero(z(0, 5)...)
+	a.load("SI", 0, right)
+	a.p("\t// 2^128 − p is −1 and 28·2^12 in limbs; no carry is needed where only the low 52 bits count.")
+	a.i("VPTERNLOGQ", "$0xff", "Z10", "Z10", "Z10")
+	a.i("VPADDQ", "Z10", k, "Z11")
+	a.zero("Z12")
+	a.p("power:")
+	a.call("product")
+	a.carry(quot)
+	a.i("KMOVB", "(DX)", "K1")
+	u, seed := z(22, 3), z(5, 3)
+	a.i("VPANDQ.Z", mask, quot[0], "K1", u[0])
+	a.i("VPANDQ.Z", mask, quot[1], "K1", u[1])
+	a.i("VMOVDQA64.Z", quot[2], "K1", u[2])
+	a.store(u, "DI", 0)
+	for i, r := range quot {
+		a.i("VMOVDQA64", r, left[i])
+		a.i("VPBROADCASTQ", at("BX", 8*i), seed[i])
+	}
+	a.product(u, seed, z(0, 5))
+	a.i("ADDQ", "$192", "DI")
+	a.i("INCQ", "DX")
+	a.i("ADDQ", "$32", "BX")
+	a.i("DECQ", "CX")
+	a.i("JNZ", "power")
+	for i, r := range z(0, 5) {
+		a.i("VMOVDQA64", r, sum[i])
+		if i < 3 {
+			a.i("VPADDQ", mask, r, sum[i])
+		}
+	}
+	a.zero(append(left, sum[5])...)
+	a.call("addProduct")
+	a.call("settle")
+	a.together("Z19", "Z20", "Z0", "Z1")
+	a.store(z(0, 2), "R8", 0)
+	a.end()
+}
+
+func (a *asm) sumGaps() {
+	a.function("sumGapsIFMA", "dst *Elem128, step uintptr, u *Elem128, gaps *byte, chunk, rows int", "", "DI", "R8", "SI", "DX", "BX", "CX")
+	a.p("\t// A gap is eight bits, all ones where u is added, else zeros. The sum of 512 is below 2^137.")
+	a.constants()
+	a.p("row:")
+	a.zero(quot...)
+	a.i("MOVQ", "SI", "AX")
+	a.i("MOVQ", "BX", "R9")
+	a.p("add:")
+	a.i("KMOVB", "(DX)", "K1")
+	for i, r := range quot {
+		a.i("VPADDQ", at("AX", 64*i), r, "K1", r)
+	}
+	a.i("ADDQ", "$192", "AX")
+	a.i("INCQ", "DX")
+	a.i("DECQ", "R9")
+	a.i("JNZ", "add")
+	a.foldTop(quot, "Z0", "")
+	a.call("settle")
+	a.together("Z19", "Z20", "Z0", "Z1")
+	a.store(z(0, 2), "DI", 0)
+	a.i("ADDQ", "R8", "DI")
+	a.i("DECQ", "CX")
+	a.i("JNZ", "row")
 	a.end()
 }
