@@ -43,6 +43,7 @@ func TestScripts(t *testing.T) {
 func scriptCommands() map[string]func(*testscript.TestScript, bool, []string) {
 	cmds := map[string]func(*testscript.TestScript, bool, []string){"fingerprint": setFingerprint, "enrol": enrol}
 	maps.Copy(cmds, operatorCommands())
+	maps.Copy(cmds, memberCommands())
 	return cmds
 }
 
