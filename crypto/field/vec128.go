@@ -105,13 +105,15 @@ func (F128) Dot(w []Elem128, x []byte, stride int) Elem128 {
 }
 
 func (F128) Inner(a, b []Elem128) (z Elem128) {
-	var t0, t1, t2, t3, t4 uint64
+	var t wide128
 	b = b[:len(a)]
-	for i := range a {
+	n := t.addInnerIFMA(a, b)
+	t0, t1, t2, t3, t4 := t.t0, t.t1, t.t2, t.t3, t.t4
+	for i := n; i < len(a); i++ {
 		t0, t1, t2, t3, t4 = addLow128(t0, t1, t2, t3, t4, a[i].lo, a[i].hi, b[i].lo)
 		t1, t2, t3, t4 = addHigh128(t1, t2, t3, t4, a[i].lo, a[i].hi, b[i].hi)
 	}
-	t := wide128{t0, t1, t2, t3, t4}
+	t = wide128{t0, t1, t2, t3, t4}
 	z.lo, z.hi = t.fold()
 	return z
 }
