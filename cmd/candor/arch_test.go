@@ -46,6 +46,7 @@ var floors = map[string]int{
 	"aggregator/helper":          6,
 	"client/member":              6,
 	"client/publish":             6,
+	"client/collect":             6,
 	"cmd/candor/internal/config": 6,
 
 	"cmd/candor/internal/demo": 7,
