@@ -82,18 +82,17 @@ func (r *reference) at(values []*big.Int, n int, t *big.Int) *big.Int {
 		}
 		r.bases[key] = l
 	}
-	product := big.NewInt(1)
+	// before[i] is the product of t − x over the roots before the i-th; after, over those behind.
+	before := []*big.Int{big.NewInt(1)}
 	for i, x := range l.x {
-		if x.Cmp(t) == 0 {
-			return values[i]
-		}
-		product = r.mul(product, r.sub(t, x))
+		before = append(before, r.mul(before[i], r.sub(t, x)))
 	}
-	sum := new(big.Int)
-	for i, v := range values {
-		sum = r.add(sum, r.mul(r.mul(v, l.inverse[i]), r.inv(r.sub(t, l.x[i]))))
+	sum, after := new(big.Int), big.NewInt(1)
+	for i := len(values) - 1; i >= 0; i-- {
+		sum = r.add(sum, r.mul(r.mul(values[i], l.inverse[i]), r.mul(before[i], after)))
+		after = r.mul(after, r.sub(t, l.x[i]))
 	}
-	return r.mul(sum, product)
+	return sum
 }
 
 // A basis holds roots of unity, and for each the inverse of the product of its differences from the others.
