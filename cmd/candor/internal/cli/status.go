@@ -53,7 +53,7 @@ var needsOperator = map[string]bool{
 
 func newStatusCmd() *cobra.Command {
 	var path, address string
-	var asJSON bool
+	var asJSON, ready bool
 	cmd := &cobra.Command{
 		Use:   "status (--config FILE | --url URL)",
 		Short: "Print what an aggregator does and what it waits for",
@@ -61,13 +61,17 @@ func newStatusCmd() *cobra.Command {
 identifiers, nothing of any report.
 
 It exits with 0 if nothing waits, with 3 if something waits that passes by itself, such as an open window, and with 1 if
-somebody must act or the server does not answer. docs/operations.md says for each reason what to do.`,
+somebody must act or the server does not answer. With --ready it only asks whether the server can work, as a health check
+does, and exits with 0 or 1. docs/operations.md says for each reason what to do.`,
 		Example: "  candor status --config leader.yaml\n  candor status --url http://127.0.0.1:9090 --json",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			target, err := statusURL(path, address)
 			if err != nil {
 				return err
+			}
+			if ready {
+				return askReady(cmd.Context(), strings.TrimSuffix(target, "status")+"readyz")
 			}
 			status, err := fetchStatus(cmd.Context(), target)
 			if err != nil {
@@ -87,6 +91,7 @@ somebody must act or the server does not answer. docs/operations.md says for eac
 	fs := cmd.Flags()
 	fs.StringVar(&path, "config", "", "the server's configuration `FILE`, which names its private listener")
 	fs.StringVar(&address, "url", "", "`URL` of the private listener")
+	fs.BoolVar(&ready, "ready", false, "only ask whether the server can work")
 	fs.BoolVar(&asJSON, "json", false, "print the status as JSON")
 	return cmd
 }
@@ -124,24 +129,35 @@ func statusURL(path, address string) (string, error) {
 const maxStatus = 256 << 20
 
 func fetchStatus(ctx context.Context, target string) (s aggregator.Status, err error) {
+	err = ask(ctx, target, func(body io.Reader) error { return json.NewDecoder(body).Decode(&s) })
+	return s, err
+}
+
+// askReady returns nil if the server says that it can work.
+func askReady(ctx context.Context, target string) error {
+	return ask(ctx, target, func(io.Reader) error { return nil })
+}
+
+// ask reads the answer of a private listener.
+func ask(ctx context.Context, target string, read func(io.Reader) error) error {
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, target, nil)
 	if err != nil {
-		return s, err
+		return err
 	}
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
-		return s, fmt.Errorf("asking for the status: %w", err)
+		return fmt.Errorf("asking for the status: %w", err)
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusOK {
-		return s, fmt.Errorf("asking for the status: %s answers %s", target, resp.Status)
+		return fmt.Errorf("asking for the status: %s answers %s", target, resp.Status)
 	}
-	if err := json.NewDecoder(io.LimitReader(resp.Body, maxStatus)).Decode(&s); err != nil {
-		return s, fmt.Errorf("reading the status of %s: %w", target, err)
+	if err := read(io.LimitReader(resp.Body, maxStatus)); err != nil {
+		return fmt.Errorf("reading the answer of %s: %w", target, err)
 	}
-	return s, nil
+	return nil
 }
 
 // judgeStatus is the exit code: who must do something about what waits.
