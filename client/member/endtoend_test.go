@@ -106,7 +106,7 @@ func TestSubmittedIsCollected(t *testing.T) {
 	case os.Getenv("CANDOR_TEST_LONG") != "":
 		seeds, most = 20, len(catalogue.Instruments)
 	case !testing.Short():
-		seeds, most = 3, 5
+		seeds, most = 2, 3
 	}
 	for seed := range seeds {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) { submittedIsCollected(t, uint64(seed), most) })

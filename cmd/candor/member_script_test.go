@@ -16,9 +16,10 @@ import (
 //
 //	window OPENS CLOSES N   puts the bounds of a window that is open now and for about N seconds into the variables
 //	fill FIGURES VALUES     writes the lines `metric cell value` of VALUES into a figures file, as an analyst types them; - is a blank
+//	until TIME              waits until then
 //	eventually WORD…        runs candor WORD… until it succeeds
 func memberCommands() map[string]func(*testscript.TestScript, bool, []string) {
-	return map[string]func(*testscript.TestScript, bool, []string){"window": window, "fill": fill, "eventually": eventually}
+	return map[string]func(*testscript.TestScript, bool, []string){"window": window, "fill": fill, "until": until, "eventually": eventually}
 }
 
 func window(ts *testscript.TestScript, _ bool, args []string) {
@@ -27,6 +28,12 @@ func window(ts *testscript.TestScript, _ bool, args []string) {
 	now := time.Now().UTC().Truncate(time.Second)
 	ts.Setenv(args[0], now.Format(time.RFC3339))
 	ts.Setenv(args[1], now.Add(time.Duration(n)*time.Second).Format(time.RFC3339))
+}
+
+func until(ts *testscript.TestScript, _ bool, args []string) {
+	at, err := time.Parse(time.RFC3339, args[0])
+	ts.Check(err)
+	time.Sleep(time.Until(at))
 }
 
 func fill(ts *testscript.TestScript, _ bool, args []string) {
