@@ -90,8 +90,9 @@ func (g rangeCheck[E]) proveWires(w *worker[E], out []E, rows, seeds []byte) {
 // two for each column; and since v is 0 or −1, S takes additions, not multiplications. It overwrites rows.
 func (g rangeCheck[E]) provePairs(w *worker[E], out []E, rows, seeds []byte) {
 	f, n, p := g.field, 1+w.shape.calls, w.p
-	s := w.matrix(n*n + field.PairScratch(w.shape.calls, g.chunk))
-	s, scratch := s[:n*n], s[n*n:]
+	size := field.PairScratch(w.shape.calls, g.chunk)
+	scratch := w.matrix(size + n*n) // what vectors read most comes first, where the allocator aligns it
+	scratch, s := scratch[:size], scratch[size:]
 	f.PairSums(s, w.joint, seeds, rows, scratch)
 	first := f.PairSum(seeds)
 	clear(w.a[:p])
