@@ -45,6 +45,7 @@ func sub64(a, b uint64) uint64 {
 	return d + -borrow&p64
 }
 
+// mul64 is a·b mod p. The hot loops write it out, since the compiler inlines reduce64 but not this.
 func mul64(a, b uint64) uint64 { return reduce64(bits.Mul64(a, b)) }
 
 func (F64) FromUint64(x uint64) Elem64     { return Elem64(x) }

@@ -7,8 +7,8 @@ func (F128) Lagrange(dst []Elem128, scale Elem128, powers, inverse []Elem128) {
 	for b, half := len(powers)-1, 1; b >= 0; b, half = b-1, 2*half {
 		s := powers[b]
 		for k := range half {
-			u := dst[k]
-			lo, hi := mul128(s.lo, s.hi, inverse[k<<b].lo, inverse[k<<b].hi)
+			u, w := dst[k], inverse[k<<b]
+			lo, hi := mul128(s.lo, s.hi, w.lo, w.hi)
 			lo, hi = mul128(lo, hi, u.lo, u.hi)
 			dst[k].lo, dst[k].hi = add128(u.lo, u.hi, lo, hi)
 			dst[k+half].lo, dst[k+half].hi = sub128(u.lo, u.hi, lo, hi)

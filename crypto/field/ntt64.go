@@ -1,12 +1,14 @@
 package field
 
+import "math/bits"
+
 func (F64) Lagrange(dst []Elem64, scale Elem64, powers, inverse []Elem64) {
 	dst[0] = scale
 	for b, half := len(powers)-1, 1; b >= 0; b, half = b-1, 2*half {
 		s := uint64(powers[b])
 		for k := range half {
 			u := uint64(dst[k])
-			v := mul64(mul64(s, uint64(inverse[k<<b])), u)
+			v := reduce64(bits.Mul64(reduce64(bits.Mul64(s, uint64(inverse[k<<b]))), u))
 			dst[k] = Elem64(add64(u, v))
 			dst[k+half] = Elem64(sub64(u, v))
 		}
@@ -19,7 +21,7 @@ func (F64) Forward(a, roots []Elem64) {
 		for i := 0; i < n; i += 2 * half {
 			x, y := a[i:i+half], a[i+half:i+2*half]
 			for k := range x {
-				u, v := uint64(x[k]), mul64(uint64(y[k]), uint64(roots[k*step]))
+				u, v := uint64(x[k]), reduce64(bits.Mul64(uint64(y[k]), uint64(roots[k*step])))
 				x[k], y[k] = Elem64(add64(u, v)), Elem64(sub64(u, v))
 			}
 		}
@@ -33,7 +35,7 @@ func (F64) Backward(a, inverse []Elem64) {
 			x, y := a[i:i+half], a[i+half:i+2*half]
 			for k := range x {
 				u, v := uint64(x[k]), uint64(y[k])
-				x[k], y[k] = Elem64(add64(u, v)), Elem64(mul64(sub64(u, v), uint64(inverse[k*step])))
+				x[k], y[k] = Elem64(add64(u, v)), Elem64(reduce64(bits.Mul64(sub64(u, v), uint64(inverse[k*step]))))
 			}
 		}
 	}

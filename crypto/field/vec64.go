@@ -101,7 +101,7 @@ func (F64) Scale(dst []Elem64, s Elem64, x []Elem64) {
 func (F64) Hadamard(dst, a, b []Elem64) {
 	a, b = a[:len(dst)], b[:len(dst)]
 	for i := range dst {
-		dst[i] = Elem64(mul64(uint64(a[i]), uint64(b[i])))
+		dst[i] = Elem64(reduce64(bits.Mul64(uint64(a[i]), uint64(b[i]))))
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/big"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"candor/crypto/flp"
@@ -206,6 +207,38 @@ func TestTruncate(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestSizes is the table of lengths in elements.
+func TestSizes(t *testing.T) {
+	tests := []struct {
+		name                                       string
+		system                                     flp.System
+		meas, proof, verifier, joint, query, prove int
+	}{
+		{"Count", must(flp.NewCount()), 1, 5, 4, 0, 1, 2},
+		{"Sum(1)", must(flp.NewSum(1)), 1, 4, 3, 0, 1, 1},
+		{"Sum(10)", must(flp.NewSum(10)), 4, 16, 3, 0, 5, 1},
+		{"Sum(255)", must(flp.NewSum(255)), 8, 32, 3, 0, 9, 1},
+		{"Sum(4096)", must(flp.NewSum(4096)), 13, 32, 3, 0, 14, 1},
+		{"SumVec(4, 4096, 18)", must(flp.NewSumVec(4, 4096, 18)), 52, 43, 38, 3, 1, 36},
+		{"SumVec(10, 255, 9)", must(flp.NewSumVec(10, 255, 9)), 80, 49, 20, 9, 1, 18},
+		{"SumVec(15, 65536, 16)", must(flp.NewSumVec(15, 65536, 16)), 255, 95, 34, 16, 1, 32},
+		{"Histogram(4, 2)", must(flp.NewHistogram(4, 2)), 4, 11, 6, 2, 3, 4},
+		{"Histogram(6, 2)", must(flp.NewHistogram(6, 2)), 6, 11, 6, 3, 3, 4},
+		{"Histogram(100, 10)", must(flp.NewHistogram(100, 10)), 100, 51, 22, 10, 3, 20},
+		{"Histogram(256, 32)", must(flp.NewHistogram(256, 32)), 256, 95, 66, 8, 3, 64},
+		{"MultihotCountVec(4, 2, 2)", must(flp.NewMultihotCountVec(4, 2, 2)), 6, 11, 6, 3, 3, 4},
+		{"MultihotCountVec(10, 3, 3)", must(flp.NewMultihotCountVec(10, 3, 3)), 12, 21, 8, 4, 3, 6},
+		{"MultihotCountVec(100, 7, 11)", must(flp.NewMultihotCountVec(100, 7, 11)), 103, 53, 24, 10, 3, 22},
+	}
+	for _, tt := range tests {
+		s := tt.system.Sizes()
+		got := []int{s.Meas, s.Proof, s.Verifier, s.JointRand, s.QueryRand, s.ProveRand}
+		if want := []int{tt.meas, tt.proof, tt.verifier, tt.joint, tt.query, tt.prove}; !slices.Equal(got, want) {
+			t.Errorf("%s: measurement, proof, verifier, joint, query and prove randomness are %d, want %d", tt.name, got, want)
+		}
+	}
 }
 
 // TestRangeEncoding has the encodings that the checklist gives, first element first.

@@ -6,6 +6,7 @@ import (
 	"math/big"
 	"testing"
 
+	"candor/crypto/flp"
 	"candor/crypto/prio3"
 )
 
@@ -52,6 +53,24 @@ func TestNewRefuses(t *testing.T) {
 	} {
 		if v, err := prio3.New(c); !errors.Is(err, prio3.ErrParameter) || v != nil {
 			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// TestNewCustomRefuses: numbers of aggregators and proofs that do not fit a byte, or that are too few.
+func TestNewCustomRefuses(t *testing.T) {
+	count, small := must(flp.NewCount()), must(flp.NewSumVec64(3, 7, 2))
+	for _, tt := range []struct {
+		system         flp.System
+		shares, proofs int
+		ok             bool
+	}{
+		{count, 2, 1, true}, {count, 255, 255, true}, {count, 1, 1, false}, {count, 0, 1, false}, {count, 256, 1, false},
+		{count, 2, 0, false}, {count, 2, 256, false}, {small, 2, 3, true}, {small, 2, 2, false}, {small, 2, 1, false},
+		{must(flp.NewSumVec(1<<20, 1, 1<<10)), 2, 255, true}, {must(flp.NewSumVec(1<<10, 1, 1<<15)), 2, 255, false},
+	} {
+		if _, err := prio3.NewCustom(0xffffffff, tt.system, tt.shares, tt.proofs); (err == nil) != tt.ok || err != nil && !errors.Is(err, prio3.ErrParameter) {
+			t.Errorf("%d aggregators, %d proofs: %v", tt.shares, tt.proofs, err)
 		}
 	}
 }

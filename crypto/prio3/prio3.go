@@ -124,7 +124,7 @@ func New(c Config) (*VDAF, error) {
 }
 
 // NewCustom returns an instance that need not be one of DAP's: any algorithm id, proof system, and number of aggregators
-// and proofs. Test vectors need it; whoever uses it for more must see to its soundness (VDAF, Choosing FLP Parameters).
+// and proofs, of which a circuit with joint randomness over Field64 needs three (VDAF, Choosing FLP Parameters). Test vectors need it.
 func NewCustom(id uint32, system flp.System, shares, proofs int) (*VDAF, error) {
 	if shares < 2 || shares > 255 || proofs < 1 || proofs > 255 {
 		return nil, fmt.Errorf("%d aggregators, %d proofs: %w", shares, proofs, ErrParameter)
@@ -133,7 +133,8 @@ func NewCustom(id uint32, system flp.System, shares, proofs int) (*VDAF, error) 
 		id: id, flp: system, sizes: system.Sizes(), elem: system.Field().Size(),
 		shares: shares, proofs: proofs,
 	}
-	if v.sizes.Proof*proofs > flp.MaxElements {
+	// A random element of Field64 is guessed too easily: one proof with joint randomness would not convince.
+	if few := v.hasJoint() && v.elem == 8 && proofs < 3; few || v.sizes.Proof*proofs > flp.MaxElements {
 		return nil, fmt.Errorf("%d proofs: %w", proofs, ErrParameter)
 	}
 	return v, nil
