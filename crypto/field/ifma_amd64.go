@@ -96,9 +96,10 @@ const dotBlocks = 64
 
 // addIFMA adds the first products of w and x to t, and returns how many.
 func (t *wide128) addIFMA(w []Elem128, x []byte, stride int) (n int) {
-	if current != pathIFMA {
+	if current != pathIFMA || len(w) < 8 {
 		return 0
 	}
+	_ = x[16*(len(w)-1)*stride+15]
 	var sums [5][8]uint64
 	for len(w)-n >= 8 {
 		blocks := min((len(w)-n)/8, dotBlocks)
@@ -111,9 +112,10 @@ func (t *wide128) addIFMA(w []Elem128, x []byte, stride int) (n int) {
 
 // addInnerIFMA adds the first products of a and b to t, and returns how many.
 func (t *wide128) addInnerIFMA(a, b []Elem128) (n int) {
-	if current != pathIFMA {
+	if current != pathIFMA || len(a) < 8 {
 		return 0
 	}
+	b = b[:len(a)]
 	var sums [5][8]uint64
 	for len(a)-n >= 8 {
 		blocks := min((len(a)-n)/8, dotBlocks)

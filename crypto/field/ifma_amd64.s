@@ -20,7 +20,7 @@ TEXT product<>(SB), NOSPLIT, $0-0
 
 // addProduct adds the product of the factors in Z10–Z12 and Z13–Z15 to the sum in Z16–Z21, which started with 2^52 − 1 in
 // its three lower limbs, and divides it by 2^156 modulo p, into Z19–Z21. A sum below 2^156·b leaves a number below b + p;
-// of one product, its limbs are below 2^55, 2^54 and 2^51.
+// its limbs, not carried, are below 2^56.
 TEXT addProduct<>(SB), NOSPLIT, $0-0
 	VPMADD52LUQ Z13, Z10, Z16
 	VPMADD52HUQ Z13, Z10, Z17
@@ -61,7 +61,7 @@ TEXT addProduct<>(SB), NOSPLIT, $0-0
 	VPMADD52HUQ Z30, Z27, Z20
 	VPMADD52LUQ Z29, Z27, Z20
 	VPMADD52HUQ Z29, Z27, Z21
-	RET 
+	RET
 
 // settle reduces a number u below 2p in Z19–Z21, its limbs not carried: u + g·(2^128 − p) without the bit 128, with g = 1 if
 // u + (2^128 − p) reaches 2^128, else 0. The low and high words go to Z19 and Z20.
@@ -87,7 +87,7 @@ TEXT settle<>(SB), NOSPLIT, $0-0
 	VPSRLQ $12, Z20, Z20
 	VPSLLQ $40, Z21, Z21
 	VPORQ Z21, Z20, Z20
-	RET 
+	RET
 
 // func spreadIFMA(dst, src *Elem128)
 TEXT ·spreadIFMA(SB), NOSPLIT, $0-16
@@ -125,17 +125,15 @@ TEXT ·spreadIFMA(SB), NOSPLIT, $0-16
 	VMOVDQU64 Z3, 0(DI)
 	VMOVDQU64 Z4, 64(DI)
 	VMOVDQU64 Z5, 128(DI)
-	VZEROUPPER 
-	RET 
+	VZEROUPPER
+	RET
 
 // func rangeColumnsIFMA(sums, table *Elem128, x *byte, stride uintptr, last *byte, lastStride uintptr, blocks, columns int)
 TEXT ·rangeColumnsIFMA(SB), NOSPLIT, $0-64
 	MOVQ sums+0(FP), DI
 	MOVQ table+8(FP), SI
 	MOVQ x+16(FP), DX
-	MOVQ stride+24(FP), R8
 	MOVQ last+32(FP), R13
-	MOVQ lastStride+40(FP), R9
 	MOVQ blocks+48(FP), CX
 	MOVQ columns+56(FP), BX
 	// For each column, and each block of eight rows: d is multiplied by r; then d·x is added to the sum in Z0–Z4, w·x to
@@ -255,8 +253,8 @@ block:
 	ADDQ $16, R13
 	DECQ BX
 	JNZ column
-	VZEROUPPER 
-	RET 
+	VZEROUPPER
+	RET
 
 // func foldIFMA(dst, src *byte, stride uintptr, weight, shift *[3]uint64, sums *Elem128)
 TEXT ·foldIFMA(SB), NOSPLIT, $0-48
@@ -353,8 +351,8 @@ limb:
 	VEXTRACTI64X2 $1, Z1, (R12)(R8*1)
 	VEXTRACTI64X2 $2, Z1, (R12)(R8*2)
 	VEXTRACTI64X2 $3, Z1, (R12)(R9*1)
-	VZEROUPPER 
-	RET 
+	VZEROUPPER
+	RET
 
 // func dotIFMA(sums *[5][8]uint64, w *Elem128, x *byte, stride uintptr, blocks int)
 TEXT ·dotIFMA(SB), NOSPLIT, $0-40
@@ -428,8 +426,8 @@ block:
 	VMOVDQU64 Z2, 128(DI)
 	VMOVDQU64 Z3, 192(DI)
 	VMOVDQU64 Z4, 256(DI)
-	VZEROUPPER 
-	RET 
+	VZEROUPPER
+	RET
 
 // func innerIFMA(sums *[5][8]uint64, x, y *Elem128, stride uintptr, blocks int)
 TEXT ·innerIFMA(SB), NOSPLIT, $0-40
@@ -512,8 +510,8 @@ element:
 	LEAQ (SI)(R8*8), SI
 	DECQ CX
 	JNZ block
-	VZEROUPPER 
-	RET 
+	VZEROUPPER
+	RET
 
 // func exceedsIFMA(x *byte, blocks int) (over uint64)
 TEXT ·exceedsIFMA(SB), NOSPLIT, $0-24
@@ -539,8 +537,8 @@ block:
 	JNZ block
 	KMOVW K0, AX
 	MOVQ AX, over+16(FP)
-	VZEROUPPER 
-	RET 
+	VZEROUPPER
+	RET
 
 // func gatedPowersIFMA(u, dst, r *Elem128, gates *byte, seeds *Elem128, chunk int)
 TEXT ·gatedPowersIFMA(SB), NOSPLIT, $0-48
@@ -631,8 +629,8 @@ power:
 	VPUNPCKHQDQ Z20, Z19, Z1
 	VMOVDQU64 Z0, 0(R8)
 	VMOVDQU64 Z1, 64(R8)
-	VZEROUPPER 
-	RET 
+	VZEROUPPER
+	RET
 
 // func sumGapsIFMA(dst *Elem128, step uintptr, u *Elem128, gaps *byte, chunk, rows int)
 TEXT ·sumGapsIFMA(SB), NOSPLIT, $0-48
@@ -642,7 +640,7 @@ TEXT ·sumGapsIFMA(SB), NOSPLIT, $0-48
 	MOVQ gaps+24(FP), DX
 	MOVQ chunk+32(FP), BX
 	MOVQ rows+40(FP), CX
-	// A gap is eight bits, all ones where u is added, else zeros. The sum of 512 is below 2^137.
+	// A gap is eight bits, all ones where u is added, else zeros. A limb is at most the sum of 512 below 2^53, all of them below 2^138.
 	MOVQ $0xfffffffffffff, AX
 	VPBROADCASTQ AX, Z31
 	MOVQ $0xffffffffe4000, AX
@@ -685,5 +683,5 @@ add:
 	ADDQ R8, DI
 	DECQ CX
 	JNZ row
-	VZEROUPPER 
-	RET 
+	VZEROUPPER
+	RET

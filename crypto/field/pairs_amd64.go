@@ -13,6 +13,7 @@ func pairSumsIFMA(s, r []Elem128, seeds, rows []byte, scratch []Elem128) bool {
 	if current != pathIFMA || chunk > pairsMost || len(rows) < 32 {
 		return false
 	}
+	s, rows = s[:n*n], rows[:len(r)*chunk]
 	var f F128
 	width := (len(r) + 7) &^ 7
 	u, scratch := scratch[:12*chunk], scratch[12*chunk:]
@@ -33,7 +34,7 @@ func pairSumsIFMA(s, r []Elem128, seeds, rows []byte, scratch []Elem128) bool {
 		var gates [pairsMost]byte
 		for i := range min(8, len(r)-k) {
 			for j, gap := range rows[(k+i)*chunk : (k+i+1)*chunk] {
-				gates[j] |= ^gap & 1 << lanes[i]
+				gates[j] |= (^gap & 1) << lanes[i]
 			}
 		}
 		var r8 [12]Elem128

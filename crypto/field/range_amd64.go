@@ -2,12 +2,13 @@
 
 package field
 
-// rangeWiresIFMA is RangeWires, unless it returns false: for small matrices, and on another path.
+// rangeWiresIFMA is RangeWires, unless it returns false: for small matrices, or where more than a part of the last row is missing,
+// and on another path.
 func rangeWiresIFMA(dst, seeds, x []byte, w, r []Elem128, shift Elem128, scratch []Elem128) bool {
-	if current != pathIFMA || len(x) < 16*32 {
+	chunk := len(dst) / 32
+	if current != pathIFMA || len(x) < 16*32 || len(x) <= 16*chunk*(len(r)-1) {
 		return false
 	}
-	chunk := len(dst) / 32
 	sums, table := scratch[:rangeSums], scratch[rangeSums:]
 	a := rangeStart{seeds, factor(w[0]), factor(shift)}
 	for w = w[1:]; len(r) > 0; {
@@ -52,11 +53,13 @@ func rangeRows(dst, x []byte, w, r []Elem128, start rangeStart, sums, table []El
 				clear(edge[i][copy(edge[i][:16*columns], x[at:]):])
 			}
 		}
-		rangeColumnsIFMA(&sums[0], &table[0], &x[min(16*j, len(x)-1)], uintptr(16*chunk), last, uintptr(lastStride), blocks, columns)
-		to, from := dst[32*j:], start.src[32*j:]
-		if columns < 8 {
-			copy(ends[:], from)
-			to, from = ends[:], ends[:]
+		first := &x[min(16*j, len(x)-1)] // with one block it is not read
+		rangeColumnsIFMA(&sums[0], &table[0], first, uintptr(16*chunk), last, uintptr(lastStride), blocks, columns)
+		to, from := ends[:], ends[:]
+		if columns == 8 {
+			to, from = dst[32*j:32*j+256], start.src[32*j:32*j+256]
+		} else {
+			copy(from, start.src[32*j:])
 		}
 		foldIFMA(&to[0], &from[0], 32, &start.weight, &zero, &sums[0])
 		foldIFMA(&to[16], &from[16], 32, &start.weight, &start.shift, &sums[5*8/2])

@@ -18,7 +18,8 @@
 // come free of comparisons if the sum of products starts at 2^52 − 1 instead of 0 in each of the limbs to be cleared: then m is the low
 // half of ^t and the carry is t >> 52.
 //
-// Nothing here branches on data or makes an address of it: loops count blocks and columns.
+// Nothing here branches on data or makes an address of it: loops count blocks, columns and rows. Masks made of data (gates, gaps) select
+// what is kept in a vector; the work is done in all lanes.
 package main
 
 import (
@@ -80,7 +81,7 @@ func (a *asm) i(name string, operands ...any) {
 	for i, o := range operands {
 		text[i] = fmt.Sprint(o)
 	}
-	a.p("\t%s %s", name, strings.Join(text, ", "))
+	a.p("\t%s", strings.TrimSpace(name+" "+strings.Join(text, ", ")))
 }
 
 // z returns n registers from the given one on.
@@ -95,13 +96,16 @@ func z(first, n int) []string {
 // at is a memory operand.
 func at(base string, offset int) string { return fmt.Sprintf("%d(%s)", offset, base) }
 
-// function starts a function with parameters and perhaps a result, a word each; arguments are loaded into the registers.
+// function starts a function with parameters and perhaps a result, a word each; arguments are loaded into the registers, but where
+// the register's name is empty.
 func (a *asm) function(name, parameters, result string, registers ...string) {
 	words := len(registers) + len(strings.Fields(result))/2
 	a.p("%s", strings.TrimSuffix(fmt.Sprintf("\n// func %s(%s) (%s)", name, parameters, result), " ()"))
 	a.p("TEXT ·%s(SB), NOSPLIT, $0-%d", name, 8*words)
 	for i, field := range strings.Split(parameters, ", ") {
-		a.i("MOVQ", fmt.Sprintf("%s+%d(FP)", strings.Fields(field)[0], 8*i), registers[i])
+		if registers[i] != "" {
+			a.i("MOVQ", fmt.Sprintf("%s+%d(FP)", strings.Fields(field)[0], 8*i), registers[i])
+		}
 	}
 }
 
@@ -167,7 +171,7 @@ func (a *asm) limbs(lo, hi string, v []string) {
 	a.i("VPSRLQ", "$40", hi, v[2])
 }
 
-// product adds x·y to t: five limbs, or six if both top limbs may exceed 26 bits. Six summands at most go to one limb.
+// product adds x·y to t: six limbs, or five if x·y < 2^260. At most five halves, each below 2^52, go to one limb.
 func (a *asm) product(x, y, t []string) {
 	for i := range 3 {
 		for j := range 3 {
@@ -191,7 +195,7 @@ func (a *asm) subroutines() {
 
 	a.p("\n// addProduct adds the product of the factors in Z10–Z12 and Z13–Z15 to the sum in Z16–Z21, which started with 2^52 − 1 in")
 	a.p("// its three lower limbs, and divides it by 2^156 modulo p, into Z19–Z21. A sum below 2^156·b leaves a number below b + p;")
-	a.p("// of one product, its limbs are below 2^55, 2^54 and 2^51.")
+	a.p("// its limbs, not carried, are below 2^56.")
 	a.p("TEXT addProduct<>(SB), NOSPLIT, $0-0")
 	a.product(left, right, sum)
 	for i := range 3 {
@@ -293,7 +297,7 @@ func (a *asm) spread() {
 
 func (a *asm) rangeColumns() {
 	a.function("rangeColumnsIFMA", "sums, table *Elem128, x *byte, stride uintptr, last *byte, lastStride uintptr, blocks, columns int", "",
-		"DI", "SI", "DX", "R8", "R13", "R9", "CX", "BX")
+		"DI", "SI", "DX", "", "R13", "", "CX", "BX")
 	a.p("\t// For each column, and each block of eight rows: d is multiplied by r; then d·x is added to the sum in Z0–Z4, w·x to")
 	a.p("\t// that in Z5–Z9. A block adds five halves below 2^52 to a limb at most, so that 512 blocks cannot fill it. As d and r are below")
 	a.p("\t// 2^129, the new d is below 2^102 + p: top limbs have 25 bits.")
@@ -517,7 +521,7 @@ func (a *asm) gatedPowers() {
 
 func (a *asm) sumGaps() {
 	a.function("sumGapsIFMA", "dst *Elem128, step uintptr, u *Elem128, gaps *byte, chunk, rows int", "", "DI", "R8", "SI", "DX", "BX", "CX")
-	a.p("\t// A gap is eight bits, all ones where u is added, else zeros. The sum of 512 is below 2^137.")
+	a.p("\t// A gap is eight bits, all ones where u is added, else zeros. A limb is at most the sum of 512 below 2^53, all of them below 2^138.")
 	a.constants()
 	a.p("row:")
 	a.zero(quot...)
