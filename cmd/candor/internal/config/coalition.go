@@ -9,6 +9,7 @@ import (
 	"math/big"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"candor/crypto/sign"
@@ -320,4 +321,13 @@ func LoadCatalogue(path string) (*metric.Catalogue, error) {
 		return nil, fmt.Errorf("reading the catalogue: %w", err)
 	}
 	return metric.Parse(text)
+}
+
+// CollectorToken reads the token that proves the Collector to the Leader. It is a secret: it goes into requests and nowhere else.
+func (c Coalition) CollectorToken() (string, error) {
+	if _, err := LoadToken(c.Path("collector.token")); err != nil {
+		return "", err
+	}
+	text, err := readFile(c.Path("collector.token"))
+	return strings.TrimSpace(string(text)), err
 }

@@ -80,3 +80,12 @@ func WriteSecret(path string, text []byte) error {
 	}
 	return errors.Join(err, f.Close())
 }
+
+// Load reads a YAML file strictly into v: for files that hold no keys and belong to one command alone.
+func Load(path string, v any) error {
+	text, err := readFile(path)
+	if err != nil {
+		return err
+	}
+	return parse(path, text, v)
+}
