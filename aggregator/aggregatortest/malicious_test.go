@@ -1,8 +1,10 @@
 package aggregatortest_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
+	"io"
 	"net/http"
 	"slices"
 	"strings"
@@ -503,4 +505,102 @@ func askAs(t *testing.T, c *aggregatortest.Coalition, role, who string, key *sig
 	body := make([]byte, 1<<20)
 	n, _ := resp.Body.Read(body)
 	return resp.StatusCode, body[:n]
+}
+
+// The Helper counts groups by itself: a Leader that has only nine to offer gets no share, whatever it says, and the batch stays intact.
+func TestMaliciousLeaderOffersTooFewGroups(t *testing.T) {
+	c := aggregatortest.NewCoalition(t, members, 1, func(d *round.Document) {
+		for i := range 4 {
+			d.Roster[i].Group = "owner"
+		}
+		d.Roster = append(d.Roster, round.Member{ID: "m13", Name: "Member m13", Group: "m13", Key: roundtest.NewKey(t).PublicKey().String()})
+	})
+	var reports []dap.Report
+	var checksum [32]byte
+	for i := range members {
+		r := c.Report(aggregatortest.Submission{Member: i})
+		reports = append(reports, r)
+		checksum = dap.XORChecksums(checksum, dap.Checksum(r.Metadata.ReportID))
+	}
+	c.CloseWindow()
+	for _, r := range offer(t, c, reports...) {
+		if r.Type != dap.VerifyContinued {
+			t.Fatalf("an honest report is rejected: %v", r.Error)
+		}
+	}
+	for range 2 { // refused as often as it is asked
+		reply := c.PostShare(c.Task, askShare(t, c, *c.Task.Interval, members, checksum))
+		wantProblem(t, reply, dap.InvalidBatchSize)
+		if !strings.Contains(reply.Problem.Detail, "9 groups") {
+			t.Errorf("the Helper says %q", reply.Problem.Detail)
+		}
+	}
+}
+
+// One honest aggregator is enough to blank a cell: its share of it is uniform, so that the sum is, whatever the other does.
+func TestMaliciousAggregatorDoesNotBlank(t *testing.T) {
+	c := aggregatortest.NewCoalition(t, members, 2, nil)
+	for i := range members {
+		if code := c.Send(aggregatortest.Submission{Member: i, Values: []uint64{100, 7}, Flags: []bool{true, i < 4}}); code != 0 {
+			t.Fatal(code)
+		}
+	}
+	c.CloseWindow()
+	c.Settle(3)
+	rollBack := errors.New("roll back")
+	for role, st := range map[dap.Role]store.Store{dap.Leader: c.LeaderStore, dap.Helper: c.HelperStore} {
+		task := c.Keys.LeaderTask(c.Task)
+		if role == dap.Helper {
+			task = c.Keys.HelperTask(c.Task)
+		}
+		err := st.Update(t.Context(), "test", func(tx store.Tx) error {
+			agg, err := task.ReadBatch(tx, store.Batch{Interval: *c.Task.Interval})
+			if err != nil {
+				return err
+			}
+			released, err := task.Release(tx, role, agg, c.Clock.Now())
+			if err != nil {
+				return err
+			}
+			if string(released[:16]) != string(agg.Share[:16]) {
+				t.Errorf("the %v changed the cell of all groups", role)
+			}
+			if string(released[16:]) == string(agg.Share[16:]) {
+				t.Errorf("the %v alone did not blank the cell of four groups", role)
+			}
+			return rollBack
+		})
+		if !errors.Is(err, rollBack) {
+			t.Fatal(err)
+		}
+	}
+}
+
+// A Helper that says it has other reports than it has does not get the batch consumed: the Leader compares before it collects, and says what differs.
+func TestMaliciousHelperDeniesAReport(t *testing.T) {
+	c := aggregatortest.NewCoalition(t, members, 1, nil)
+	c.SendAll(0, members)
+	c.Net.Alter(func(req *http.Request, resp *http.Response) {
+		if strings.Contains(req.URL.Path, aggregator.ResourceBatchDigest) {
+			body, err := json.Marshal(aggregator.BatchDigest{ReportCount: members - 1})
+			if err != nil {
+				t.Error(err)
+			}
+			resp.Body = io.NopCloser(bytes.NewReader(body))
+			resp.Header.Del("Content-Length")
+		}
+	})
+	c.CloseWindow()
+	job, err := c.Deployment.Collector(c.Task).Start(t.Context(), c.All(c.Task))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.Settle(20)
+	wantWaiting(t, c.Status(c.Task), aggregator.WaitingBatchMismatch)
+	c.Net.Alter(nil)
+	c.Advance(10 * time.Minute)
+	c.Settle(5)
+	if result, err := c.Deployment.Collector(c.Task).Poll(t.Context(), job); err != nil || result.ReportCount != members {
+		t.Errorf("when the Helper tells the truth again: %d reports, %v", result.ReportCount, err)
+	}
 }

@@ -41,7 +41,7 @@ func TestScripts(t *testing.T) {
 
 // scriptCommands are the commands of all scripts, beside testscript's own.
 func scriptCommands() map[string]func(*testscript.TestScript, bool, []string) {
-	cmds := map[string]func(*testscript.TestScript, bool, []string){"fingerprint": setFingerprint, "enrol": enrol}
+	cmds := map[string]func(*testscript.TestScript, bool, []string){"fingerprint": setFingerprint, "fingerprint-after": setFingerprintAfter, "enrol": enrol}
 	maps.Copy(cmds, operatorCommands())
 	maps.Copy(cmds, memberCommands())
 	return cmds
@@ -54,6 +54,15 @@ func setFingerprint(ts *testscript.TestScript, _ bool, args []string) {
 		ts.Fatalf("the last command printed no fingerprint")
 	}
 	ts.Setenv(args[0], found)
+}
+
+// setFingerprintAfter keeps the fingerprint that the last command printed after a text.
+func setFingerprintAfter(ts *testscript.TestScript, _ bool, args []string) {
+	found := regexp.MustCompile(regexp.QuoteMeta(args[0]) + `([0-9A-Z]{5}(?:-[0-9A-Z]{5}){4})`).FindStringSubmatch(ts.ReadFile("stdout"))
+	if found == nil {
+		ts.Fatalf("the last command printed no fingerprint after %q", args[0])
+	}
+	ts.Setenv(args[1], found[1])
 }
 
 // enrol makes N members m1, m2, … with directories of their own and puts them on the roster.

@@ -281,6 +281,11 @@ func (c *checker) release() {
 	if _, err := time.Parse(time.DateOnly, r.NextReview); err != nil {
 		c.problem("the date of the method's review is %q, not a date such as 2026-12-31", r.NextReview)
 	}
+	for _, w := range r.Waivers {
+		if err := w.verify(c.d); err != nil {
+			c.problem("%v", err)
+		}
+	}
 	if r.Signatures == 0 {
 		c.problem("a release needs no signature of the secretariat: at least one is required")
 	}

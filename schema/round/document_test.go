@@ -2,10 +2,13 @@ package round_test
 
 import (
 	"bytes"
+	"crypto/rand"
 	"strings"
 	"testing"
 	"time"
 
+	"candor/crypto/seal"
+	"candor/schema/dap"
 	"candor/schema/round"
 	"candor/schema/round/roundtest"
 )
@@ -44,6 +47,15 @@ func TestCheckFindsEverything(t *testing.T) {
 		}},
 		{"population", "does not list", func(d *round.Document) { d.Populations = nil }},
 		{"vector length", "vector of", func(d *round.Document) { d.Parts[0].VDAF.Length = 4 }},
+		{"waiver of a stranger", "no such member", func(d *round.Document) {
+			d.Release.Waivers = []round.Waiver{{Metric: "test.a", Member: "m99", Signature: "AA"}}
+		}},
+		{"waiver without a signature", "does not bear", func(d *round.Document) {
+			d.Release.Waivers = []round.Waiver{{Metric: "test.a", Member: "m1", Signature: "AA"}}
+		}},
+		{"HPKE without X-Wing", "a round uses X-Wing", func(d *round.Document) {
+			d.Helper.HPKE = hpkeX25519(t)
+		}},
 		{"p", "p is", func(d *round.Document) { d.Release.P = "0.2" }},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -66,6 +78,41 @@ func TestCheckFindsEverything(t *testing.T) {
 			t.Errorf("Unattainable says %q", why)
 		}
 	})
+}
+
+func hpkeX25519(t *testing.T) string {
+	t.Helper()
+	public, _, err := seal.GenerateKey(seal.X25519, rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := round.EncodeHPKE(dap.HpkeConfig{ID: 1, KEM: seal.X25519.KEM, KDF: seal.X25519.KDF, AEAD: seal.X25519.AEAD, PublicKey: public})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return text
+}
+
+func TestWaivers(t *testing.T) {
+	c := roundtest.New(t, 10, 1)
+	d := c.Document
+	d.Release.Waivers = []round.Waiver{round.NewWaiver(d, "m2", "test.a", c.Members[1])}
+	if problems := d.Check(); len(problems) > 0 {
+		t.Errorf("a signed waiver is refused: %q", problems)
+	}
+	d.Release.Waivers[0].Metric = "test.b"
+	if problems := d.Check(); len(problems) != 1 {
+		t.Errorf("a waiver for another metric: %q", problems)
+	}
+	d.Release.Waivers = []round.Waiver{round.NewWaiver(d, "m2", "test.a", c.Members[0])}
+	if problems := d.Check(); len(problems) != 1 {
+		t.Errorf("a waiver that another member signed: %q", problems)
+	}
+	d.Release.Waivers = []round.Waiver{round.NewWaiver(d, "m2", "test.a", c.Members[1])}
+	d.ID = "another-round"
+	if problems := d.Check(); len(problems) != 1 {
+		t.Errorf("a waiver for another round: %q", problems)
+	}
 }
 
 func TestDocumentHasOneText(t *testing.T) {

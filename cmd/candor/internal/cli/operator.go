@@ -156,6 +156,15 @@ func approve(cmd *cobra.Command, roundPath, configPath string, yes bool) error {
 	}
 	if complete {
 		fmt.Fprintf(cmd.OutOrStdout(), "Approved by all: this server runs round %s.\n", s.Document.ID)
+		runner, err := cfg.NewRunner("")
+		if err != nil {
+			return err
+		}
+		code, err := runner.Code(s.Encode())
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(cmd.OutOrStdout(), "Configuration code %s: read it to the other operator before the window opens; both must have the same.\n", code)
 	} else {
 		fmt.Fprintf(cmd.OutOrStdout(), "Signed. Give %s to the other operator.\n", roundPath)
 	}

@@ -107,6 +107,24 @@ func (r *Runner) Tasks(text []byte, amendments ...*round.SignedAmendment) ([]*ag
 	return tasks, nil
 }
 
+// Code returns the configuration code of a round: over each task's configuration, Collector and verify key. Both operators read it to each other before the window opens; it
+// is the same only if both servers derive the same, the pair secret included.
+func (r *Runner) Code(text []byte) (sign.Fingerprint, error) {
+	tasks, err := r.Tasks(text)
+	if err != nil {
+		return "", err
+	}
+	digests := make([][]byte, len(tasks))
+	for i, t := range tasks {
+		if err := t.Check(); err != nil {
+			return "", err
+		}
+		d := t.Digest()
+		digests[i] = d[:]
+	}
+	return sign.FingerprintOf("configuration code", digests...), nil
+}
+
 // refuseOverlap refuses a round over part of the period of another that this server runs, and remembers the others.
 func (r *Runner) refuseOverlap(d *round.Document) error {
 	for _, other := range r.running {
