@@ -117,6 +117,9 @@ func (a *Aggregator) Approve(s *round.Signed) (complete bool, err error) {
 	if err != nil {
 		return false, err
 	}
+	if err := a.holdsHPKE(s.Document, by); err != nil {
+		return false, err
+	}
 	if err := s.Sign(by, key); err != nil {
 		return false, err
 	}

@@ -201,3 +201,21 @@ func (a *Aggregator) renewCard(dir string, config dap.HpkeConfig) (string, error
 	}
 	return "", nil
 }
+
+// holdsHPKE refuses a round whose members would seal to a key that this server, the aggregator "by" of the round, does not have: nobody could open their reports.
+func (a *Aggregator) holdsHPKE(d *round.Document, by string) error {
+	named := d.Leader.HPKE
+	if by == round.ByHelper {
+		named = d.Helper.HPKE
+	}
+	for _, k := range a.HPKE {
+		config, _, err := LoadHPKE(k.File)
+		if err != nil {
+			return err
+		}
+		if text, err := round.EncodeHPKE(config); err == nil && text == named {
+			return nil
+		}
+	}
+	return fmt.Errorf("round %s has members seal to an HPKE key that this server does not have: put the key back, or give the secretariat your present card for a new round", d.ID)
+}
