@@ -4,10 +4,13 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"io"
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -174,6 +177,51 @@ func TestDraftThenSubmit(t *testing.T) {
 	}
 	if log := w.net.Log(); len(log) != 0 {
 		t.Errorf("%d requests", len(log))
+	}
+}
+
+// Before the first byte of a report leaves, the ledger has its charge and its number on disk, and the directory the report, the round and the figures.
+func TestOnDiskBeforeTheFirstByte(t *testing.T) {
+	w := newWorld(t, 10, small)
+	w.serve()
+	p := w.members[0]
+	posts := atomic.Int32{}
+	w.net.Decide(func(req *http.Request) aggregatortest.Fate {
+		if req.Method != http.MethodPost {
+			return aggregatortest.Delivered
+		}
+		posts.Add(1)
+		sends := 0
+		entries, err := ledger.Verify(filepath.Join(p.dir, "ledger"))
+		for _, e := range entries {
+			if e.Send != nil {
+				sends++
+			}
+		}
+		if err != nil || sends != len(w.signed.Document.Parts) {
+			t.Errorf("the ledger has %d numbers for %d reports (%v)", sends, len(w.signed.Document.Parts), err)
+		}
+		var sent struct {
+			Parts []struct{ Bytes []byte }
+		}
+		text, err := os.ReadFile(filepath.Join(p.dir, "sent", "2026q1.json"))
+		if err == nil {
+			err = json.Unmarshal(text, &sent)
+		}
+		body, _ := io.ReadAll(must(req.GetBody())(t))
+		if !slices.ContainsFunc(sent.Parts, func(part struct{ Bytes []byte }) bool { return bytes.Equal(part.Bytes, body) }) {
+			t.Errorf("a report leaves that is not kept (%v)", err)
+		}
+		for _, name := range []string{"rounds/2026q1.json", "figures/2026q1.csv"} {
+			if _, err := os.Stat(filepath.Join(p.dir, name)); err != nil {
+				t.Error(err)
+			}
+		}
+		return aggregatortest.Delivered
+	})
+	w.submit(p, catalogue.Example(3, small, true))
+	if int(posts.Load()) != len(w.signed.Document.Parts) {
+		t.Errorf("%d reports left", posts.Load())
 	}
 }
 
