@@ -1,24 +1,15 @@
 package aggregatortest_test
 
 import (
-	"bufio"
 	"bytes"
-	"context"
 	"encoding/json"
-	"errors"
-	"fmt"
 	"io"
-	"log/slog"
 	"math/big"
-	"net"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"runtime"
-	"runtime/pprof"
 	"strconv"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -27,152 +18,12 @@ import (
 
 	"candor/aggregator"
 	"candor/aggregator/aggregatortest"
-	"candor/aggregator/boltstore"
-	"candor/aggregator/helper"
-	"candor/aggregator/httpapi"
-	"candor/aggregator/leader"
 	"candor/client/collector"
 	"candor/crypto/prio3"
 	"candor/crypto/seal"
 	"candor/schema/dap"
 	"candor/schema/round"
 )
-
-// TestMain runs a role instead of the tests when TestThroughput has started the program as one.
-func TestMain(m *testing.M) {
-	if role := os.Getenv("CANDOR_BENCH_ROLE"); role != "" {
-		if err := runBenchRole(role, os.Getenv("CANDOR_BENCH_DIR")); err != nil {
-			fmt.Fprintln(os.Stderr, role, err)
-			os.Exit(1)
-		}
-		os.Exit(0)
-	}
-	os.Exit(m.Run())
-}
-
-// A benchSetup is all that the two processes need, in a file between them.
-type benchSetup struct {
-	TaskID, Task, Verify        []byte
-	LeaderURL, HelperURL        string
-	LeaderKey, HelperKey        []byte
-	LeaderPublic, HelperPublic  []byte
-	Collector, CollectorPrivate []byte
-	PeerToken, CollectorToken   string
-}
-
-const benchKeyID = 1
-
-func (s *benchSetup) roundTask() (*round.Task, error) {
-	return round.NewTask(dap.TaskID(s.TaskID), s.Task)
-}
-
-func (s *benchSetup) aggregatorTask() (*aggregator.Task, error) {
-	task, err := s.roundTask()
-	if err != nil {
-		return nil, err
-	}
-	key, err := aggregator.NewVerifyKey(s.Verify)
-	if err != nil {
-		return nil, err
-	}
-	return &aggregator.Task{Task: task, VerifyKeys: map[uint8]aggregator.VerifyKey{0: key}, Collector: benchConfig(s.Collector),
-		PeerToken: aggregator.NewToken(s.PeerToken), CollectorToken: aggregator.NewToken(s.CollectorToken)}, nil
-}
-
-func benchConfig(public []byte) dap.HpkeConfig {
-	return dap.HpkeConfig{ID: benchKeyID, KEM: seal.X25519.KEM, KDF: seal.X25519.KDF, AEAD: seal.X25519.AEAD, PublicKey: public}
-}
-
-func benchRing(public, private []byte) (*aggregator.Keyring, error) {
-	key, err := seal.ParsePrivateKey(seal.X25519, private)
-	if err != nil {
-		return nil, err
-	}
-	return aggregator.NewKeyring(aggregator.Key{Config: benchConfig(public), Private: key})
-}
-
-// runBenchRole is one of the two processes: a role on its own bbolt file, without TLS. A Leader begins to aggregate when it reads a line from its
-// standard input; both end when that is closed.
-func runBenchRole(role, dir string) error {
-	text, err := os.ReadFile(filepath.Join(dir, "setup.json"))
-	if err != nil {
-		return err
-	}
-	var setup benchSetup
-	if err := json.Unmarshal(text, &setup); err != nil {
-		return err
-	}
-	task, err := setup.aggregatorTask()
-	if err != nil {
-		return err
-	}
-	if os.Getenv("CANDOR_BENCH_PROFILE") != "" {
-		f, err := os.Create(filepath.Join(dir, role+".prof"))
-		if err != nil {
-			return err
-		}
-		if err := pprof.StartCPUProfile(f); err != nil {
-			return err
-		}
-		defer f.Close()
-		defer pprof.StopCPUProfile()
-	}
-	st, err := boltstore.Open(filepath.Join(dir, role+".db"), boltstore.Options{})
-	if err != nil {
-		return err
-	}
-	defer st.Close()
-	ctx, cancel := context.WithCancel(context.Background())
-	defer cancel()
-	logger := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
-	var handler http.Handler
-	var run func(context.Context) error
-	address := strings.TrimPrefix(setup.HelperURL, "http://")
-	if role == "leader" {
-		address = strings.TrimPrefix(setup.LeaderURL, "http://")
-		ring, err := benchRing(setup.LeaderPublic, setup.LeaderKey)
-		if err != nil {
-			return err
-		}
-		l, err := leader.New(leader.Config{Store: st, Keys: ring, Logger: logger})
-		if err != nil {
-			return err
-		}
-		if err := l.AddTask(ctx, task); err != nil {
-			return err
-		}
-		handler, run = l.Handler(), l.Run
-	} else {
-		ring, err := benchRing(setup.HelperPublic, setup.HelperKey)
-		if err != nil {
-			return err
-		}
-		h, err := helper.New(helper.Config{Store: st, Keys: ring, Logger: logger})
-		if err != nil {
-			return err
-		}
-		if err := h.AddTask(ctx, task); err != nil {
-			return err
-		}
-		handler, run = h.Handler(), h.Run
-	}
-	listener, err := net.Listen("tcp", address)
-	if err != nil {
-		return err
-	}
-	var wg sync.WaitGroup
-	wg.Go(func() {
-		in := bufio.NewReader(os.Stdin)
-		if _, err := in.ReadString('\n'); err == nil {
-			wg.Go(func() { _ = run(ctx) })
-			_, _ = io.Copy(io.Discard, in)
-		}
-		cancel()
-	})
-	err = httpapi.Serve(ctx, httpapi.NewServer(handler, logger), listener, time.Second)
-	wg.Wait()
-	return err
-}
 
 // A benchReport is what TestThroughput measures, and bench/dap.json.
 type benchReport struct {
@@ -212,7 +63,7 @@ func TestThroughput(t *testing.T) {
 	if d := os.Getenv("CANDOR_BENCH_DIR"); d != "" {
 		dir = d
 	}
-	setup, keys, task := newBenchSetup(t)
+	setup, keys, task := newBenchSetup(t, dap.VDAFConfig{Type: dap.VDAFSum, MaxMeasurement: 255})
 	if err := os.WriteFile(filepath.Join(dir, "setup.json"), ok(json.Marshal(setup)), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -263,30 +114,6 @@ func TestThroughput(t *testing.T) {
 	if r.UploadRPS < 0.6*r.BoundUploadRPS || r.EndToEndRPS < 0.5*r.BoundEndToEnd || r.PeakRSSMB > 400 {
 		t.Errorf("below the goals: upload 60 %% and end to end 50 %% of the bound, 400 MB")
 	}
-}
-
-func newBenchSetup(t *testing.T) (*benchSetup, *aggregatortest.Keys, *round.Task) {
-	t.Helper()
-	keys := aggregatortest.NewKeys(t)
-	s := &benchSetup{LeaderURL: "http://" + freeAddress(t), HelperURL: "http://" + freeAddress(t), Verify: keys.VerifyBytes[:],
-		PeerToken: keys.PeerToken, CollectorToken: keys.CollectorToken, Collector: keys.Collector.PublicKey, CollectorPrivate: keys.CollectorPrivate.Bytes()}
-	leaderKey, helperKey := aggregatortest.NewKey(t, benchKeyID, seal.X25519), aggregatortest.NewKey(t, benchKeyID, seal.X25519)
-	s.LeaderKey, s.LeaderPublic = leaderKey.Private.Bytes(), leaderKey.Config.PublicKey
-	s.HelperKey, s.HelperPublic = helperKey.Private.Bytes(), helperKey.Config.PublicKey
-	keys.LeaderHPKE, keys.HelperHPKE = leaderKey.Config, helperKey.Config
-	task := aggregatortest.NewRoundTask(t, aggregatortest.TaskSpec{VDAF: dap.VDAFConfig{Type: dap.VDAFSum, MaxMeasurement: 255}, LeaderURL: s.LeaderURL, HelperURL: s.HelperURL})
-	s.TaskID, s.Task = task.ID[:], task.Encoded
-	return s, keys, task
-}
-
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
 }
 
 // benchReports makes upload requests, and the sum of their measurements. The times of the reports are spread over ten hours.
@@ -400,80 +227,9 @@ func cpuTime() time.Duration {
 	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
 }
 
-// A benchProcess is a role in a process of its own.
-type benchProcess struct {
-	cmd   *exec.Cmd
-	stdin io.WriteCloser
-}
-
-func startBenchRole(t *testing.T, role, dir string) *benchProcess {
-	t.Helper()
-	cmd := exec.Command(ok(os.Executable()))
-	cmd.Env = append(os.Environ(), "CANDOR_BENCH_ROLE="+role, "CANDOR_BENCH_DIR="+dir)
-	cmd.Stderr = os.Stderr
-	stdin := ok(cmd.StdinPipe())
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if cmd.ProcessState == nil {
-			_ = cmd.Process.Signal(syscall.SIGKILL)
-			_ = cmd.Wait()
-		}
-	})
-	return &benchProcess{cmd, stdin}
-}
-
-// begin lets the role's Run begin.
-func (p *benchProcess) begin(t *testing.T) {
-	t.Helper()
-	if _, err := io.WriteString(p.stdin, "\n"); err != nil {
-		t.Fatal(err)
-	}
-}
-
-// stop ends the process and returns the microseconds of processor time that it had.
-func (p *benchProcess) stop(t *testing.T) float64 {
-	t.Helper()
-	if err := errors.Join(p.stdin.Close(), p.cmd.Wait()); err != nil {
-		t.Errorf("stopping a role: %v", err)
-		return 0
-	}
-	return float64((p.cmd.ProcessState.UserTime() + p.cmd.ProcessState.SystemTime()).Microseconds())
-}
-
-// peakMB returns the most memory that the process has held, in MB, as the system counts it.
-func (p *benchProcess) peakMB(t *testing.T) float64 {
-	t.Helper()
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.cmd.Process.Pid))
-	if err != nil {
-		t.Logf("memory is not measured: %v", err)
-		return 0
-	}
-	for line := range strings.Lines(string(text)) {
-		if rest, is := strings.CutPrefix(line, "VmHWM:"); is {
-			return float64(ok(strconv.Atoi(strings.TrimSpace(strings.TrimSuffix(strings.TrimSpace(rest), "kB"))))) / 1024
-		}
-	}
-	return 0
-}
-
 func sizeMB(t *testing.T, path string) float64 {
 	t.Helper()
 	return float64(ok(os.Stat(path)).Size()) / (1 << 20)
-}
-
-func waitForServer(t *testing.T, url string) {
-	t.Helper()
-	for range 200 {
-		resp, err := http.Get(url)
-		if err == nil {
-			resp.Body.Close()
-			return
-		}
-		time.Sleep(20 * time.Millisecond)
-	}
-	t.Fatalf("%s does not answer", url)
 }
 
 func uploadAll(t *testing.T, url string, bodies [][]byte) {
