@@ -1,15 +1,19 @@
 package boltstore
 
 import (
+	"bytes"
+	"encoding/binary"
 	"fmt"
 
+	"go.etcd.io/bbolt"
 	"golang.org/x/crypto/cryptobyte"
 
 	"candor/aggregator/store"
 	"candor/schema/dap"
 )
 
-// A bucketRow is the content of a batch bucket. bbolt has one writer, so no bucket is split into shards.
+// A bucketRow is the content of a batch bucket, or of a shard of it. bbolt has one writer, so that buckets are not split into shards here; those
+// that were imported from another store may be. The key of shard 0 is the bucket's ID, that of another one ends with its number.
 type bucketRow struct {
 	Count    uint64
 	Checksum [32]byte
@@ -45,15 +49,21 @@ func (t *tx) MergeBucket(task dap.TaskID, id store.BucketID, delta store.Bucket,
 		return err
 	}
 	key := []byte(id)
+	if _, v := seekShard(b.Cursor(), id); v != nil {
+		var first bucketRow
+		if err := decode(v, &first); err != nil {
+			return err
+		}
+		if first.Erased {
+			return fmt.Errorf("merging into bucket %x, which was erased: %w", key, store.ErrConflict)
+		}
+	}
 	old := b.Get(key)
 	var row bucketRow
 	if old != nil {
 		if err := decode(old, &row); err != nil {
 			return err
 		}
-	}
-	if row.Erased {
-		return fmt.Errorf("merging into bucket %x, which was erased: %w", key, store.ErrConflict)
 	}
 	if err := row.merge(delta, add); err != nil {
 		return fmt.Errorf("merging into bucket %x: %w", key, err)
@@ -90,6 +100,35 @@ func (r *bucketRow) merge(delta store.Bucket, add func(dst, src []byte) error) e
 	return nil
 }
 
+// seekShard moves to the first shard of a bucket; nil if there is none.
+func seekShard(c *bbolt.Cursor, id store.BucketID) (key, value []byte) {
+	k, v := c.Seek([]byte(id))
+	if shardOf, _, ok := shardKey(k); !ok || shardOf != id {
+		return nil, nil
+	}
+	return k, v
+}
+
+// shardKey returns the bucket and the shard that a key names.
+func shardKey(key []byte) (id store.BucketID, shard uint16, ok bool) {
+	switch len(key) {
+	case 8, 32:
+		return store.BucketID(key), 0, true
+	case 10, 34:
+		n := len(key) - 2
+		return store.BucketID(key[:n]), binary.BigEndian.Uint16(key[n:]), true
+	}
+	return "", 0, false
+}
+
+// keyOfShard is the inverse of shardKey.
+func keyOfShard(id store.BucketID, shard uint16) []byte {
+	if shard == 0 {
+		return []byte(id)
+	}
+	return binary.BigEndian.AppendUint16([]byte(id), shard)
+}
+
 func checkBucketID(id store.BucketID) error {
 	if len(id) != 8 && len(id) != 32 {
 		return fmt.Errorf("bucket ID of %d bytes, want 8 or 32", len(id))
@@ -97,15 +136,23 @@ func checkBucketID(id store.BucketID) error {
 	return nil
 }
 
-// eachBucket calls fn with the rows of a batch's buckets, in order of their IDs. fn must not change the bucket it is called from.
-func (t *tx) eachBucket(task dap.TaskID, batch store.Batch, fn func(id store.BucketID, value []byte) error) error {
+// eachBucket calls fn with the rows of a batch's buckets, in order of their IDs and shards. fn must not change the bucket it is called from.
+func (t *tx) eachBucket(task dap.TaskID, batch store.Batch, fn func(id store.BucketID, key, value []byte) error) error {
 	b := t.find(task, kindBuckets)
 	if b == nil {
 		return nil
 	}
+	c := b.Cursor()
 	if batch.ID != nil {
-		if v := b.Get(batch.ID[:]); v != nil {
-			return fn(store.BatchBucket(*batch.ID), v)
+		want := store.BatchBucket(*batch.ID)
+		for k, v := seekShard(c, want); k != nil; k, v = c.Next() {
+			id, _, ok := shardKey(k)
+			if !ok || id != want {
+				break
+			}
+			if err := fn(id, k, v); err != nil {
+				return err
+			}
 		}
 		return nil
 	}
@@ -113,34 +160,47 @@ func (t *tx) eachBucket(task dap.TaskID, batch store.Batch, fn func(id store.Buc
 	if !ok {
 		return nil
 	}
-	c, last := b.Cursor(), string(store.TimeBucket(end))
+	last := string(store.TimeBucket(end))
 	for k, v := c.Seek([]byte(store.TimeBucket(batch.Interval.Start))); k != nil && string(k) < last; k, v = c.Next() {
-		if len(k) != 8 {
-			continue
-		}
-		if err := fn(store.BucketID(k), v); err != nil {
-			return err
+		if id, _, ok := shardKey(k); ok && len(id) == 8 {
+			if err := fn(id, k, v); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
 }
 
-func (t *tx) Buckets(task dap.TaskID, batch store.Batch, _ func(dst, src []byte) error) ([]store.Bucket, error) {
+func (t *tx) Buckets(task dap.TaskID, batch store.Batch, add func(dst, src []byte) error) ([]store.Bucket, error) {
 	if err := t.check(false); err != nil {
 		return nil, err
 	}
 	var buckets []store.Bucket
-	err := t.eachBucket(task, batch, func(id store.BucketID, value []byte) error {
+	err := t.eachBucket(task, batch, func(id store.BucketID, _, value []byte) error {
 		var row bucketRow
 		if err := decode(value, &row); err != nil {
 			return err
 		}
-		buckets = append(buckets, store.Bucket{
-			ID: id, Share: row.Share, Count: row.Count, Checksum: row.Checksum, MinTime: row.MinTime, MaxTime: row.MaxTime,
-		})
+		if last := len(buckets) - 1; last >= 0 && buckets[last].ID == id {
+			sum := rowOf(buckets[last])
+			if err := sum.merge(row.bucket(id), add); err != nil {
+				return fmt.Errorf("merging the shards of bucket %x: %w", string(id), err)
+			}
+			buckets[last] = sum.bucket(id)
+			return nil
+		}
+		buckets = append(buckets, row.bucket(id))
 		return nil
 	})
 	return buckets, err
+}
+
+func (r *bucketRow) bucket(id store.BucketID) store.Bucket {
+	return store.Bucket{ID: id, Share: r.Share, Count: r.Count, Checksum: r.Checksum, MinTime: r.MinTime, MaxTime: r.MaxTime}
+}
+
+func rowOf(b store.Bucket) bucketRow {
+	return bucketRow{Share: b.Share, Count: b.Count, Checksum: b.Checksum, MinTime: b.MinTime, MaxTime: b.MaxTime}
 }
 
 func (t *tx) EraseBatch(task dap.TaskID, batch store.Batch) error {
@@ -153,13 +213,12 @@ func (t *tx) EraseBatch(task dap.TaskID, batch store.Batch) error {
 		return fmt.Errorf("erasing a batch that was not collected: %w", store.ErrConflict)
 	}
 	type entry struct {
-		id  store.BucketID
-		old []byte
-		row bucketRow
+		key, old []byte
+		row      bucketRow
 	}
 	var entries []entry
-	err := t.eachBucket(task, batch, func(id store.BucketID, value []byte) error {
-		e := entry{id: id, old: value}
+	err := t.eachBucket(task, batch, func(_ store.BucketID, key, value []byte) error {
+		e := entry{key: bytes.Clone(key), old: value}
 		if err := decode(value, &e.row); err != nil {
 			return err
 		}
@@ -177,7 +236,7 @@ func (t *tx) EraseBatch(task dap.TaskID, batch store.Batch) error {
 		if err != nil {
 			return err
 		}
-		if err := t.put(t.find(task, kindBuckets), []byte(e.id), e.old, value); err != nil {
+		if err := t.put(t.find(task, kindBuckets), e.key, e.old, value); err != nil {
 			return err
 		}
 	}

@@ -204,9 +204,11 @@ func (t *tx) bucketRecords(task dap.TaskID, fn func(store.Record) error) error {
 		if err := decode(v, &row); err != nil {
 			return err
 		}
-		return fn(store.BucketRecord{Task: task, Erased: row.Erased, Bucket: store.Bucket{
-			ID: store.BucketID(k), Share: row.Share, Count: row.Count, Checksum: row.Checksum, MinTime: row.MinTime, MaxTime: row.MaxTime,
-		}})
+		id, shard, ok := shardKey(k)
+		if !ok {
+			return fmt.Errorf("key of a bucket: %w", errMalformed)
+		}
+		return fn(store.BucketRecord{Task: task, Shard: shard, Erased: row.Erased, Bucket: row.bucket(id)})
 	})
 }
 
@@ -288,12 +290,17 @@ func (t *tx) AddRecord(record store.Record) error {
 		if err != nil {
 			return err
 		}
-		row := bucketRow{Count: r.Count, Checksum: r.Checksum, MinTime: r.MinTime, MaxTime: r.MaxTime, Erased: r.Erased, Share: r.Share}
+		if err := checkBucketID(r.ID); err != nil {
+			return err
+		}
+		row := rowOf(r.Bucket)
+		row.Erased = r.Erased
 		value, err := encode(&row, 64+len(r.Share))
 		if err != nil {
 			return err
 		}
-		return t.put(b, []byte(r.ID), b.Get([]byte(r.ID)), value)
+		key := keyOfShard(r.ID, r.Shard)
+		return t.put(b, key, b.Get(key), value)
 	case store.CollectedRecord:
 		return t.MarkCollected(r.Task, r.Batch)
 	case store.CollectionJob:

@@ -247,17 +247,21 @@ func (c *checker) job(t *taskCheck, r AggregationJob) {
 }
 
 func (c *checker) bucket(t *taskCheck, r BucketRecord) {
-	c.sum.Buckets++
+	if t.have[r.ID] == nil {
+		c.sum.Buckets++
+		if r.Erased {
+			c.sum.ErasedBuckets++
+		}
+	}
 	c.sum.Bytes += uint64(len(r.Share))
 	if r.Erased {
-		c.sum.ErasedBuckets++
 		if len(r.Share) > 0 {
 			c.problem("task %s: bucket %x was erased, but has a share", r.Task, r.ID)
 		}
 	} else if r.Count > 0 && len(r.Share) == 0 {
 		c.problem("task %s: bucket %x counts %d reports, but has no share", r.Task, r.ID, r.Count)
 	}
-	*at(t.have, r.ID) = tally{r.Count, r.Checksum}
+	at(t.have, r.ID).add(tally{r.Count, r.Checksum})
 }
 
 func (c *checker) finish(tx Tx, task dap.TaskID, t *taskCheck) error {

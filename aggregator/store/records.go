@@ -61,11 +61,12 @@ type MarkRecord struct {
 	Bucket BucketID
 }
 
-// A BucketRecord is a batch bucket.
+// A BucketRecord is a shard of a batch bucket: a bucket is the sum of its shards.
 type BucketRecord struct {
-	Task dap.TaskID
+	Task  dap.TaskID
+	Shard uint16 // a bucket that is not split has number 0
 	Bucket
-	Erased bool
+	Erased bool // then all of the bucket's shards are
 }
 
 // A CollectedRecord is a batch, or several adjoining ones, that was collected.

@@ -104,6 +104,55 @@ var careTests = []contractTest{
 			f.Errorf("answers of the other store (-want +got):\n%s", d)
 		}
 	}},
+	{name: "shards of a bucket add up", loose: true, once: true, run: func(f *fixture) {
+		f.update(func(tx store.Tx) error {
+			var errs []error
+			for i, id := range []store.BucketID{store.TimeBucket(4), store.TimeBucket(5), store.TimeBucket(6), store.BatchBucket(*batchID(1))} {
+				for _, shard := range []uint16{0, 3, 17}[i%2:] {
+					b := store.Bucket{ID: id, Share: share(byte(shard + 1)), Count: 1 + uint64(shard), Checksum: [32]byte{1 << (shard % 8)}, MinTime: dap.Time(50 - shard), MaxTime: dap.Time(60 + shard)}
+					errs = append(errs, tx.AddRecord(store.BucketRecord{Task: task1, Shard: shard, Bucket: b}))
+				}
+			}
+			return errors.Join(errs...)
+		})
+		whole := func(id store.BucketID) store.Bucket {
+			return store.Bucket{ID: id, Share: share(1 + 4 + 18), Count: 1 + 4 + 18, Checksum: [32]byte{1 | 8 | 2}, MinTime: 33, MaxTime: 77}
+		}
+		part := func(id store.BucketID) store.Bucket {
+			return store.Bucket{ID: id, Share: share(4 + 18), Count: 4 + 18, Checksum: [32]byte{8 | 2}, MinTime: 33, MaxTime: 77}
+		}
+		for _, c := range []struct {
+			batch store.Batch
+			want  []store.Bucket
+		}{
+			{interval(4, 3), []store.Bucket{whole(store.TimeBucket(4)), part(store.TimeBucket(5)), whole(store.TimeBucket(6))}},
+			{interval(5, 1), []store.Bucket{part(store.TimeBucket(5))}},
+			{leaderBatch(1), []store.Bucket{part(store.BatchBucket(*batchID(1)))}},
+		} {
+			got := read(f, func(tx store.Tx) ([]store.Bucket, error) { return tx.Buckets(task1, c.batch, Sum) })
+			if d := diff(c.want, got); d != "" {
+				f.Errorf("buckets of %+v (-want +got):\n%s", c.batch, d)
+			}
+		}
+		one := store.Bucket{Share: share(1), Count: 1, MinTime: 55, MaxTime: 55}
+		f.update(func(tx store.Tx) error { return tx.MergeBucket(task1, store.TimeBucket(5), one, Sum) })
+		if got := read(f, func(tx store.Tx) ([]store.Bucket, error) { return tx.Buckets(task1, interval(5, 1), Sum) }); len(got) != 1 || got[0].Count != 23 || got[0].Share[0] != 23 {
+			f.Errorf("after another report bucket 5 is %+v", got)
+		}
+		f.update(func(tx store.Tx) error {
+			return errors.Join(tx.MarkCollected(task1, interval(5, 1)), tx.MarkCollected(task1, leaderBatch(1)), tx.EraseBatch(task1, interval(5, 1)), tx.EraseBatch(task1, leaderBatch(1)))
+		})
+		for _, r := range f.records() {
+			if b, ok := r.(store.BucketRecord); ok {
+				if erased := b.ID == store.TimeBucket(5) || len(b.ID) == 32; erased != b.Erased || erased != (len(b.Share) == 0) {
+					f.Errorf("after two batches were erased: %+v", b)
+				}
+			}
+		}
+		for _, id := range []store.BucketID{store.TimeBucket(5), store.BatchBucket(*batchID(1))} {
+			f.refused(store.ErrConflict, func(tx store.Tx) error { return tx.MergeBucket(task1, id, one, Sum) })
+		}
+	}},
 	{name: "records stop at an error", loose: true, run: func(f *fixture) {
 		f.update(everyWrite)
 		stop := errors.New("stop")

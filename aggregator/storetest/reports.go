@@ -117,14 +117,25 @@ var reportTests = []contractTest{
 	}},
 	{name: "a conflict stores nothing and can be passed over", run: func(f *fixture) {
 		f.addReports(task1, 0, 1)
+		var conflict error
 		f.update(func(tx store.Tx) error {
 			other := report(0)
 			other.Encoded, other.Time = []byte("other"), 999
-			if err := tx.AddReport(task1, other); !errors.Is(err, store.ErrConflict) {
-				f.Errorf("AddReport: %v, want ErrConflict", err)
-			}
+			conflict = tx.AddReport(task1, other)
 			return tx.AddReport(task1, report(1))
 		})
+		if !errors.Is(conflict, store.ErrConflict) {
+			f.Errorf("AddReport: %v, want ErrConflict", conflict)
+		}
+		// The same when the function then fails for a reason of its own.
+		boom := errors.New("boom")
+		f.refused(boom, func(tx store.Tx) error {
+			conflict = tx.AddReport(task1, report(0))
+			return boom
+		})
+		if !errors.Is(conflict, store.ErrConflict) {
+			f.Errorf("AddReport: %v, want ErrConflict", conflict)
+		}
 		if got := f.unassigned(task1, t0, 9); !slices.Equal(got, []int{0, 1}) {
 			f.Errorf("reports %v, want 0 and 1", got)
 		}

@@ -1,0 +1,233 @@
+// Package pgstore keeps one Aggregator's state in a PostgreSQL database, so that any number of processes of a Leader or a Helper can share it: they
+// need no other coordination.
+//
+// Its floor's promise: it implements [store.Store] and decides nothing about the protocol. Each statement is a file in queries, named for what it
+// does; the tables are in migrations, which Open applies.
+//
+// Every Update is a SERIALIZABLE transaction that is tried again when the database finds that it does not fit with another one; every View is
+// a REPEATABLE READ one that only reads. Nothing weaker is enough: a role checks one row (the batch was not collected) and writes
+// another (the bucket), and so do others at the same moment. Rows that many transactions change are split into shards.
+//
+// PostgreSQL 14 or later. Beyond what databases of the same protocol have in common it uses SKIP LOCKED, ON CONFLICT, data-modifying WITH,
+// arrays with unnest WITH ORDINALITY, partial indexes, identity columns, cursors, and an advisory lock while the tables are created.
+//
+// Trust: whoever can change the database can do whatever [store] says. Connections to another machine need sslmode=verify-full in the URL.
+package pgstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"candor/aggregator/store"
+	"candor/schema/dap"
+)
+
+// Options of Open. The zero value is right for production.
+type Options struct {
+	// Observe, if not nil, is called after each View and Update with its name, how long it took and how it ended. It must be safe for concurrent
+	// use and fast.
+	Observe func(name string, elapsed time.Duration, err error)
+	// Retried, if not nil, is called each time an Update is tried again, with its name and the database's SQLSTATE ("" without connection).
+	Retried func(name, sqlState string)
+}
+
+// A Store is a [store.Store] in a PostgreSQL database. It is safe for concurrent use.
+type Store struct {
+	pool *pgxpool.Pool
+	opts Options
+}
+
+var _ store.Store = (*Store)(nil)
+
+// Open connects to the database at url (postgres://user@host/database, or keywords and values, as libpq takes them; pool_max_conns bounds the number
+// of connections), creates the tables if there are none, and brings them up to date. It refuses tables that a later program
+// brought up to date.
+func Open(ctx context.Context, url string, opts Options) (*Store, error) {
+	config, err := pgxpool.ParseConfig(url)
+	if err != nil {
+		return nil, fmt.Errorf("opening PostgreSQL store: %w", err) // pgx hides the password
+	}
+	config.AfterConnect = func(ctx context.Context, conn *pgx.Conn) error {
+		for _, setting := range []string{
+			// A sequential scan of a small table would make the transaction conflict with every writer of the table.
+			"SET enable_seqscan = off",
+			// What was acknowledged must be on disk, whatever the server's default is.
+			"SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'",
+			// A process that hangs must not hold locks for ever.
+			"SET idle_in_transaction_session_timeout = '60s'",
+		} {
+			if _, err := conn.Exec(ctx, setting); err != nil {
+				return fmt.Errorf("setting up a connection: %w", err)
+			}
+		}
+		return nil
+	}
+	pool, err := pgxpool.NewWithConfig(ctx, config)
+	if err != nil {
+		return nil, fmt.Errorf("opening PostgreSQL store: %w", err)
+	}
+	if err := migrate(ctx, pool); err != nil {
+		pool.Close()
+		return nil, fmt.Errorf("opening PostgreSQL store %s on %s: %w", config.ConnConfig.Database, config.ConnConfig.Host, err)
+	}
+	return &Store{pool: pool, opts: opts}, nil
+}
+
+// Close implements [store.Store].
+func (s *Store) Close() error {
+	s.pool.Close()
+	return nil
+}
+
+// View implements [store.Store].
+func (s *Store) View(ctx context.Context, name string, fn func(store.Tx) error) (err error) {
+	defer s.observe(name, &err)()
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	pg, err := s.pool.BeginTx(ctx, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly})
+	if err != nil {
+		return fmt.Errorf("beginning a transaction: %w", err)
+	}
+	t := &tx{ctx: ctx, pg: pg}
+	defer t.end()
+	return fn(t)
+}
+
+// How often and how long an Update is tried again.
+const (
+	maxAttempts = 60
+	maxReplays  = 20
+	maxBackoff  = 200 * time.Millisecond
+)
+
+// Update implements [store.Store].
+func (s *Store) Update(ctx context.Context, name string, fn func(store.Tx) error) (err error) {
+	defer s.observe(name, &err)()
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	known := make(map[reportKey]bool)
+	replays := 0
+	for attempt := 1; ; attempt++ {
+		err := s.attempt(ctx, known, fn)
+		var again *retryError
+		switch {
+		case errors.Is(err, errReplay):
+			// One more run with what was learnt about the reports; that is no failure.
+			if replays++; replays > maxReplays {
+				return fmt.Errorf("%s: the reports changed during each of %d attempts", name, replays)
+			}
+			attempt--
+			continue
+		case !errors.As(err, &again):
+			return err
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case attempt == maxAttempts:
+			return fmt.Errorf("%s: giving up after %d attempts: %w", name, attempt, again.err)
+		}
+		if s.opts.Retried != nil {
+			s.opts.Retried(name, sqlState(again.err))
+		}
+		// Full jitter: those that conflicted must not meet again.
+		backoff := time.Duration(rand.Int64N(int64(min(time.Millisecond<<min(attempt, 10), maxBackoff))))
+		select {
+		case <-time.After(backoff):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// A retryError says that a transaction had no effect and may succeed when it is run again.
+type retryError struct{ err error }
+
+func (e *retryError) Error() string { return e.err.Error() }
+func (e *retryError) Unwrap() error { return e.err }
+
+// attempt runs fn once.
+func (s *Store) attempt(ctx context.Context, known map[reportKey]bool, fn func(store.Tx) error) error {
+	pg, err := s.pool.BeginTx(ctx, pgx.TxOptions{IsoLevel: pgx.Serializable})
+	if err != nil {
+		return retry(ctx, fmt.Errorf("beginning a transaction: %w", err))
+	}
+	t := &tx{ctx: ctx, pg: pg, writable: true, shard: rand.IntN(shards), known: known}
+	defer t.end()
+	// An error of fn, too, may rest on what it was told of reports before they were added.
+	if err = fn(t); err == nil {
+		err = t.flush()
+	} else if t.failed == nil {
+		_ = t.flushUploads() // it sets failed
+	}
+	switch {
+	case t.replay:
+		return errReplay
+	case t.failed != nil:
+		// The transaction is lost, whatever fn made of the error.
+		return retry(ctx, t.failed)
+	case err != nil:
+		return err
+	}
+	// A commit that is under way is not stopped: nobody could say how it ended.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
+	defer cancel()
+	if err := pg.Commit(ctx); err != nil {
+		var refused *pgconn.PgError
+		if err = fmt.Errorf("committing: %w", err); errors.As(err, &refused) {
+			return retry(ctx, err)
+		}
+		return err // the connection broke: it may have been committed
+	}
+	return nil
+}
+
+// retry says whether err, after which nothing was committed, is worth another attempt.
+func retry(ctx context.Context, err error) error {
+	if e := ctx.Err(); e != nil {
+		return e
+	}
+	var refused *pgconn.PgError
+	if !errors.As(err, &refused) {
+		if pgconn.SafeToRetry(err) || pgconn.Timeout(err) || isNetwork(err) {
+			return &retryError{err}
+		}
+		return err
+	}
+	switch refused.Code {
+	case "40001", "40P01", // serialization failure, deadlock
+		"23505",                   // another transaction added the same row: the next attempt will see it
+		"57P01", "57P02", "57P03", // the server shuts down, crashed, starts up
+		"55P03", "53300": // lock not available, too many connections
+		return &retryError{err}
+	}
+	return err
+}
+
+func sqlState(err error) string {
+	var refused *pgconn.PgError
+	if errors.As(err, &refused) {
+		return refused.Code
+	}
+	return ""
+}
+
+func (s *Store) observe(name string, err *error) func() {
+	if s.opts.Observe == nil {
+		return func() {}
+	}
+	start := time.Now()
+	return func() { s.opts.Observe(name, time.Since(start), *err) }
+}
+
+type reportKey struct {
+	task dap.TaskID
+	id   dap.ReportID
+}

@@ -1,0 +1,2 @@
+-- $1 array of numbers
+DELETE FROM bodies WHERE number = ANY ($1)

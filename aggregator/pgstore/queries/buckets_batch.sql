@@ -1,0 +1,2 @@
+-- $1 task, $2 bucket
+SELECT bucket, share, count, checksum, min_time, max_time FROM buckets WHERE task = $1 AND bucket = $2 ORDER BY shard

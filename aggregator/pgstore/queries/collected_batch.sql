@@ -1,0 +1,2 @@
+-- $1 task, $2 id
+SELECT EXISTS (SELECT 1 FROM collected_batches WHERE task = $1 AND id = $2)

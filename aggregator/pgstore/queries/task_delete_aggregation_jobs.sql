@@ -1,0 +1,2 @@
+-- $1 task
+DELETE FROM aggregation_jobs WHERE task = $1

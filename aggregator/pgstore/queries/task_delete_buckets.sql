@@ -1,0 +1,2 @@
+-- $1 task
+DELETE FROM buckets WHERE task = $1

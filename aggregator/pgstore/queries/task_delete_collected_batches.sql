@@ -1,0 +1,2 @@
+-- $1 task
+DELETE FROM collected_batches WHERE task = $1

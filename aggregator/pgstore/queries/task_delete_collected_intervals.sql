@@ -1,0 +1,2 @@
+-- $1 task
+DELETE FROM collected_intervals WHERE task = $1

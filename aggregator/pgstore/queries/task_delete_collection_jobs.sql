@@ -1,0 +1,2 @@
+-- $1 task
+DELETE FROM collection_jobs WHERE task = $1

@@ -1,0 +1,2 @@
+-- $1 task
+DELETE FROM counters WHERE task = $1

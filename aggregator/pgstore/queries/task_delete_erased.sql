@@ -1,0 +1,2 @@
+-- $1 task
+DELETE FROM erased WHERE task = $1

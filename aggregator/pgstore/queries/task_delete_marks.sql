@@ -1,0 +1,2 @@
+-- $1 task
+DELETE FROM marks WHERE task = $1

@@ -1,0 +1,2 @@
+-- $1 task
+DELETE FROM progress WHERE task = $1

@@ -1,0 +1,2 @@
+-- $1 task
+DELETE FROM reports WHERE task = $1

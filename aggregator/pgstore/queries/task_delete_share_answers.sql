@@ -1,0 +1,2 @@
+-- $1 task
+DELETE FROM share_answers WHERE task = $1

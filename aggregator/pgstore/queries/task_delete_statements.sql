@@ -1,0 +1,2 @@
+-- $1 task
+DELETE FROM statements WHERE task = $1

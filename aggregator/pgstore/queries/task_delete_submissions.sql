@@ -1,0 +1,2 @@
+-- $1 task
+DELETE FROM submissions WHERE task = $1

@@ -1,0 +1,2 @@
+-- $1 task
+SELECT digest FROM pins WHERE task = $1
