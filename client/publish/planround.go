@@ -94,7 +94,7 @@ func sumsOf(p *round.Part, b release.Batch) (partSums, error) {
 		if b.Blanked(i) {
 			continue
 		}
-		v, err := addElements(b.Leaves[0][i].Element, b.Leaves[1][i].Element, b.Reports, p.Offset)
+		v, err := SumOfShares(b.Leaves[0][i].Element, b.Leaves[1][i].Element, b.Reports, p.Offset)
 		if err != nil {
 			return s, fmt.Errorf("%s/%s, %s %s: %w", p.Instrument, p.Name, p.Cells[i].Metric, p.Cells[i].Code, err)
 		}
@@ -113,9 +113,9 @@ var modulus = func() *big.Int {
 // elementSize is the number of bytes of an encoded element.
 const elementSize = 16
 
-// addElements adds two elements of shares and takes the offset of every report off. The result is signed: noise
+// SumOfShares adds two elements of shares and takes the offset of every report off. The result is signed: noise
 // can outweigh a small count.
-func addElements(a, b []byte, reports, offset uint64) (int64, error) {
+func SumOfShares(a, b []byte, reports, offset uint64) (int64, error) {
 	sum := new(big.Int)
 	for _, e := range [][]byte{a, b} {
 		if len(e) != elementSize {

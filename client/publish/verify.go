@@ -136,7 +136,11 @@ func (v *verifier) run(files release.Files, pages *Location, trust *Trust) {
 	v.add("signatures", v.signatures(), "%d of %d needed, by the secretariat's key of the round document", len(v.bundle.Signatures), v.doc.Release.Signatures)
 	v.add("statements", v.checkStatements(), "%d, of both aggregators on each task; they agree", len(v.bundle.Statements))
 	paths := v.add("openings", v.openings(), "%d elements; each path leads to the root in its aggregator's statement", len(v.bundle.Opened))
-	v.add("catalogue", v.checkCatalogue(), "it is the one that the round document names")
+	if err := v.checkCatalogue(); err != nil || v.catalogue != nil {
+		v.add("catalogue", err, "it is the one that the round document names")
+	} else {
+		v.unknown("catalogue", "a calibration without one: the round document names its metrics and does not define them")
+	}
 	if v.cells() && paths {
 		v.figures()
 		v.decisions()

@@ -131,7 +131,7 @@ func (v *verifier) cells() bool {
 				continue
 			}
 			used += 2
-			sum, err := addElements(a.Opening.Element, b.Opening.Element, s.Reports, p.Offset)
+			sum, err := SumOfShares(a.Opening.Element, b.Opening.Element, s.Reports, p.Offset)
 			if err != nil {
 				errs = append(errs, fmt.Errorf("%s/%s, %s %s: %w", p.Instrument, p.Name, p.Cells[k].Metric, p.Cells[k].Code, err))
 				continue

@@ -51,7 +51,7 @@ func newReleasePlanCmd() *cobra.Command {
 		Long: `Show for each cell of a collected round whether it would be released, by which rule, and the numbers that the rule looked at.
 Nothing is signed or written. The rules are those of the round document, which was signed before anything was known.`,
 		Example: "  candor release plan --coalition coalition 2026q1",
-		Args:    cobra.ExactArgs(1),
+		Args:    usageArgs(cobra.ExactArgs(1)),
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	cmd.Flags().StringVar(&catalogue, "catalogue", "", "the coalition's own catalogue `FILE`, if the round has one")
@@ -115,7 +115,7 @@ logged: --what and --why say it in a sentence each. A rehearsal is refused.
 The page on setbacks and limits is yours to write: a Markdown file with the sections "What worked",
 "What did not work", "What we do not know" and "What changes next".`,
 		Example: "  candor release build --coalition coalition 2026q1 --out release --limits limits.md --yes",
-		Args:    cobra.ExactArgs(1),
+		Args:    usageArgs(cobra.ExactArgs(1)),
 	}
 	fs := cmd.Flags()
 	fs.StringVar(&o.out, "out", "", "`DIR` for the release (required)")
@@ -258,7 +258,7 @@ func previousRelease(dir, id string) (*release.Bundle, error) {
 	if entries, err := os.ReadDir(dir); err != nil || len(entries) == 0 {
 		return nil, nil // nothing to replace; writing says what else is wrong
 	}
-	b, _, err := readRelease(dir)
+	b, _, err := publish.ReadRelease(publish.Dir(dir))
 	if err != nil {
 		return nil, fmt.Errorf("reading the release that is in %s: %w", dir, err)
 	}
@@ -277,13 +277,13 @@ func newReleaseSignCmd() *cobra.Command {
 		Long: `Verify the release in DIR and add the signature of the identity key in FILE. What the release says is not changed; pages and archive
 are written again with it. Readers pin this key's fingerprint under releases: in their trust file. Without --yes the command only verifies.`,
 		Example: "  candor release sign release --key second/identity.key --yes",
-		Args:    cobra.ExactArgs(1),
+		Args:    usageArgs(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			k, err := config.LoadIdentity(key)
 			if err != nil {
 				return err
 			}
-			bundle, files, err := readRelease(args[0])
+			bundle, files, err := publish.ReadRelease(publish.Dir(args[0]))
 			if err != nil {
 				return err
 			}

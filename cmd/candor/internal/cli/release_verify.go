@@ -5,12 +5,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"net/http"
 	"net/url"
-	"os"
-	"path/filepath"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -42,7 +39,7 @@ The keys are pinned by --trust, a file with the fingerprints that the coalition 
 
 Without it the release is only checked against the keys that it names itself: "signers unpinned".`,
 		Example: "  candor release verify release --trust trust.yaml\n  candor release verify https://figures.example/2026q1/",
-		Args:    cobra.ExactArgs(1),
+		Args:    usageArgs(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			var pins *publish.Trust
 			if trust != "" {
@@ -101,119 +98,22 @@ func refusedIf(v publish.Verification) error {
 
 // verifyAt verifies the release at a path or URL.
 func verifyAt(ctx context.Context, at string, trust *publish.Trust) (publish.Verification, error) {
-	if strings.HasSuffix(at, ".tar") {
-		read, _ := location(ctx, at)
-		text, err := read("")
-		if err != nil {
-			return publish.Verification{}, err
-		}
-		files, err := release.ParseTar(text)
-		if err != nil {
-			return publish.Verification{Checks: []publish.Check{{Item: "files", Outcome: publish.Failed, Detail: err.Error()}}}, nil
-		}
-		return publish.Verify(files, nil, trust), nil
-	}
-	read, list := location(ctx, at)
-	for _, prefix := range []string{"data/", ""} {
-		files, err := bundleFiles(read, list, prefix)
-		switch {
-		case errors.Is(err, fs.ErrNotExist):
-			continue
-		case err != nil:
-			return publish.Verification{}, err
-		case prefix == "":
-			return publish.Verify(files, nil, trust), nil
-		}
-		return publish.Verify(files, &publish.Location{Read: read, List: list}, trust), nil
-	}
-	return publish.Verification{}, fmt.Errorf("there is no %s at %s", release.DataPackageName, at)
-}
-
-// readRelease reads the bundle of a release's directory.
-func readRelease(dir string) (release.Bundle, release.Files, error) {
-	read, list := location(context.Background(), dir)
-	files, err := bundleFiles(read, list, "data/")
-	if err != nil {
-		return release.Bundle{}, nil, err
-	}
-	b, err := release.ParseBundle(files)
-	return b, files, err
-}
-
-// bundleFiles reads the files of a bundle below prefix: all that are there, or, where that cannot be known, those that the descriptor
-// lists. The archive beside them is none of them.
-func bundleFiles(read func(string) ([]byte, error), list func() ([]string, error), prefix string) (release.Files, error) {
-	descriptor, err := read(prefix + release.DataPackageName)
-	if err != nil {
-		return nil, err
-	}
-	var names []string
-	if list != nil {
-		all, err := list()
-		if err != nil {
-			return nil, err
-		}
-		for _, name := range all {
-			if name, ok := strings.CutPrefix(name, prefix); ok && name != "release.tar" {
-				names = append(names, name)
-			}
-		}
-	} else {
-		var d struct {
-			Resources []struct {
-				Path string `json:"path"`
-			} `json:"resources"`
-		}
-		if err := json.Unmarshal(descriptor, &d); err != nil {
-			return nil, fmt.Errorf("%s: %w", release.DataPackageName, err)
-		}
-		for _, r := range d.Resources {
-			names = append(names, r.Path)
-		}
-		names = append(names, release.SignaturesName)
-	}
-	files := release.Files{release.DataPackageName: descriptor}
-	for _, name := range names {
-		if err := (release.Files{name: nil}).Check(); err != nil { // before the name becomes a path
-			return nil, err
-		}
-		data, err := read(prefix + name)
-		if errors.Is(err, fs.ErrNotExist) {
-			continue // its absence is for the verifier to say
-		}
-		if err != nil {
-			return nil, err
-		}
-		files[name] = data
-	}
-	return files, files.Check()
-}
-
-// location returns how to read the files at a path or URL, and how to list them; a web site cannot be listed. The empty name is the place itself.
-func location(ctx context.Context, at string) (read func(string) ([]byte, error), list func() ([]string, error)) {
+	place := publish.Dir(at)
 	if strings.HasPrefix(at, "https://") || strings.HasPrefix(at, "http://") {
-		return func(name string) ([]byte, error) { return fetch(ctx, at, name) }, nil
+		place = publish.Location{Read: func(name string) ([]byte, error) { return fetch(ctx, at, name) }} // a web site cannot be listed
 	}
-	read = func(name string) ([]byte, error) {
-		f, err := os.Open(filepath.Join(at, filepath.FromSlash(name)))
-		if err != nil {
-			return nil, err
-		}
-		defer f.Close()
-		return readBounded(f, name)
+	if !strings.HasSuffix(at, ".tar") {
+		return publish.VerifyAt(place, trust)
 	}
-	list = func() (names []string, err error) {
-		err = filepath.WalkDir(at, func(path string, e fs.DirEntry, err error) error {
-			if err != nil || e.IsDir() {
-				return err
-			}
-			name, err := filepath.Rel(at, path)
-			names = append(names, filepath.ToSlash(name))
-			return err
-		})
-		return names, err
+	text, err := place.Read("")
+	if err != nil {
+		return publish.Verification{}, err
 	}
-	return read, list
+	files, err := release.ParseTar(text)
+	if err != nil {
+		return publish.Verification{Pinned: trust != nil, Checks: []publish.Check{{Item: "files", Outcome: publish.Failed, Detail: err.Error()}}}, nil
+	}
+	return publish.Verify(files, nil, trust), nil
 }
 
 // fetch gets a file of a web site. Who serves it need not be trusted: the release is checked, not its carrier.
@@ -242,13 +142,5 @@ func fetch(ctx context.Context, base, name string) ([]byte, error) {
 	case resp.StatusCode != http.StatusOK:
 		return nil, fmt.Errorf("%s: %s", where, resp.Status)
 	}
-	return readBounded(resp.Body, where)
-}
-
-func readBounded(r io.Reader, name string) ([]byte, error) {
-	text, err := io.ReadAll(io.LimitReader(r, 2*release.MaxBundle+1))
-	if err == nil && len(text) > 2*release.MaxBundle {
-		err = fmt.Errorf("%s is larger than any file of a release", name)
-	}
-	return text, err
+	return publish.ReadBounded(resp.Body, where)
 }

@@ -31,9 +31,12 @@ const (
 // directory of its own; only the demo sees all of them.
 type coalition struct {
 	document *round.Document
+	signed   *round.Signed
+	trust    round.Trust // what all parties have pinned
 	task     *round.Task
 	noise    round.Noise
 
+	secretariat    *sign.PrivateKey
 	collectorKey   *seal.PrivateKey
 	collectorHPKE  dap.HpkeConfig
 	collectorToken string
@@ -153,7 +156,11 @@ func freeAddress() (string, error) {
 }
 
 func (d *demo) newCoalition(operators [2]operator, secretariat *sign.PrivateKey, collectorToken string) (*coalition, error) {
-	c := &coalition{collectorToken: collectorToken}
+	c := &coalition{collectorToken: collectorToken, secretariat: secretariat, trust: round.Trust{
+		Secretariat: secretariat.PublicKey().Fingerprint(),
+		Leader:      operators[0].identity.PublicKey().Fingerprint(),
+		Helper:      operators[1].identity.PublicKey().Fingerprint(),
+	}}
 	hpkeFile, hpke, err := config.GenerateHPKE("x-wing", 1)
 	if err != nil {
 		return nil, err
@@ -200,7 +207,7 @@ func (d *demo) newCoalition(operators [2]operator, secretariat *sign.PrivateKey,
 	if err != nil {
 		return nil, err
 	}
-	c.document, c.task = doc, tasks[0]
+	c.document, c.signed, c.task = doc, signed, tasks[0]
 	c.noise, err = doc.Parts[0].Privacy.MemberNoise()
 	return c, err
 }

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"candor/client/figures"
+	"candor/schema/release"
 )
 
 // Options says what to run.
@@ -86,7 +87,7 @@ type demo struct {
 	leader    *Process
 	helper    *Process
 	sent      submissions
-	results   []partResult
+	batches   []release.Batch
 	released  releaseResult
 }
 

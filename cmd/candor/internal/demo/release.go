@@ -2,54 +2,64 @@ package demo
 
 import (
 	"context"
-	"math"
 	"strings"
+	"time"
 
 	"candor/client/publish"
-	"candor/crypto/dp"
 	"candor/schema/release"
 	"candor/schema/round"
 )
 
-const confidence = 0.95
-
-// A releaseResult is what was published.
+// A releaseResult is what was published, and what a reader who has pinned the keys finds out about it.
 type releaseResult struct {
 	Dir       string
 	Figures   []release.Figure
 	HalfWidth int64 // of the 95 % interval of every figure
 	Truth     map[release.Key]int64
+	Verified  publish.Verification
 }
 
-// release turns sums into figures and writes the data files and the page.
+// release turns the batch into figures, writes the page with the signed data and proofs, and verifies what was written.
 func (d *demo) release(context.Context) error {
-	c, result := d.coalition, d.results[0]
-	var noise dp.Sum
-	noise.Add(c.noise.Law(), int(result.Reports))
-	r := releaseResult{Dir: d.dir("release"), Truth: map[release.Key]int64{}}
-	if result.Reports > 0 {
-		r.HalfWidth = noise.HalfWidth(confidence)
-	}
+	c := d.coalition
 	part := c.document.Parts[0]
+	r := releaseResult{Dir: d.dir("release"), Truth: map[release.Key]int64{}}
+	words := publish.PageWords{Title: title(d.Figures.Period), Period: d.Figures.Period, Instrument: "Reports by service providers", Source: d.Source,
+		Metrics: metricWords(part)}
+	var book []release.CodeBookEntry
 	for i, cell := range part.Cells {
-		f := release.Figure{Round: c.document.ID, Instrument: part.Instrument, Metric: cell.Metric, Cell: cell.Code,
-			NoiseSD: math.Round(noise.StdDev()*1000) / 1000, Contributors: int(result.Reports), Status: release.WithheldMinimum}
-		if result.Refused == "" {
-			value, low, high := result.Totals[i], result.Totals[i]-r.HalfWidth, result.Totals[i]+r.HalfWidth
-			f.Value, f.CILow, f.CIHigh, f.Status = &value, &low, &high, release.Published
-		}
-		r.Figures = append(r.Figures, f)
+		key := release.Key{Round: c.document.ID, Instrument: part.Instrument, Metric: cell.Metric, Cell: cell.Code}
 		if truth, ok := d.Truth[cell.Metric]; ok {
-			r.Truth[f.Key()] = truth
+			r.Truth[key] = truth
+			words.Truth = append(words.Truth, publish.KnownTruth{Key: key, Value: truth})
+		}
+		m := words.Metrics[i]
+		entry := release.CodeBookEntry{Instrument: part.Instrument, Metric: cell.Metric, Cell: cell.Code, Label: m.Label, Unit: m.Unit, Definition: m.Meaning}
+		if entry.Definition == "" {
+			entry.Definition = "As in the figures file that the demo was given."
+		}
+		book = append(book, entry)
+	}
+	bundle, err := publish.Assemble(publish.Publication{Signed: c.signed, Batches: d.batches, CodeBook: book,
+		Words: publish.Words{Page: &words}, Date: time.Now().UTC().Format(time.DateOnly)})
+	if err != nil {
+		return err
+	}
+	if err := bundle.Sign(c.secretariat); err != nil {
+		return err
+	}
+	if err := publish.WriteBundle(r.Dir, bundle); err != nil {
+		return err
+	}
+	r.Figures = bundle.Figures
+	for _, f := range r.Figures {
+		if f.Value != nil {
+			r.HalfWidth = *f.CIHigh - *f.Value
 		}
 	}
-	page := publish.Release{
-		Title: title(d.Figures.Period), Round: c.document.ID, Period: d.Figures.Period, Instrument: "Reports by service providers",
-		Source: d.Source, Calibration: true, Truth: r.Truth, Figures: r.Figures, Metrics: metricWords(part),
-		Method: publish.Method{Members: len(c.members), Minimum: int(c.document.Minimum.Groups), Epsilon: "1", Unit: part.Privacy.Unit},
-	}
+	r.Verified, err = publish.VerifyAt(publish.Dir(r.Dir), &publish.Trust{Trust: c.trust})
 	d.released = r
-	return publish.Write(r.Dir, page)
+	return err
 }
 
 func title(period string) string {

@@ -29,6 +29,8 @@ type Summary struct {
 	DiskBytes  map[string]int64 `json:"disk_bytes"`     // by server
 	PeakMemory map[string]int64 `json:"peak_rss_bytes"` // by process; absent where the system does not tell
 	Restarts   map[string]int   `json:"restarts"`
+	Verified   bool             `json:"verified"` // the release, by what is in it alone
+	Verdict    string           `json:"verdict"`
 	Page       string           `json:"page"`
 }
 
@@ -40,7 +42,7 @@ type SummaryFigure struct {
 }
 
 func (d *demo) summary() (*Summary, error) {
-	r, result := d.released, d.results[0]
+	r, result := d.released, d.batches[0]
 	page, err := filepath.Abs(filepath.Join(r.Dir, "index.html"))
 	if err != nil {
 		return nil, err
@@ -49,6 +51,7 @@ func (d *demo) summary() (*Summary, error) {
 		Round: d.coalition.document.ID, Members: len(d.coalition.members), Accepted: d.sent.Accepted, Rejected: map[string]int{},
 		Corrected: d.sent.Corrected, Counted: result.Reports, Withheld: result.Refused, HalfWidth: r.HalfWidth, Laps: d.clock.laps,
 		Seconds: d.clock.last.Sub(d.clock.start).Seconds(), DiskBytes: map[string]int64{}, PeakMemory: map[string]int64{}, Restarts: map[string]int{}, Page: page,
+		Verified: r.Verified.OK(), Verdict: r.Verified.Verdict(),
 	}
 	if d.sent.Stranger != 0 {
 		s.Strangers = 1
@@ -118,6 +121,7 @@ func (s *Summary) Print(w io.Writer) error {
 		}
 		fmt.Fprintf(t, "noise\tstandard deviation %.1f, half-width of the interval %d\n", s.NoiseSD, s.HalfWidth)
 	}
+	fmt.Fprintf(t, "release\t%s\n", s.Verdict)
 	for _, name := range []string{"leader", "helper"} {
 		fmt.Fprintf(t, "%s\tholds %s on disk; no count of any member can be read from it\n", name, size(s.DiskBytes[name]))
 	}

@@ -1,4 +1,0 @@
-package demo
-
-// TakeOffsets is takeOffsets.
-var TakeOffsets = takeOffsets
