@@ -1,10 +1,12 @@
 package aggregator
 
 import (
+	"bytes"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"net/url"
+	"strings"
 
 	"candor/schema/dap"
 )
@@ -49,7 +51,7 @@ func (c Checksum) MarshalText() ([]byte, error) {
 
 func (c *Checksum) UnmarshalText(text []byte) error {
 	raw, err := base64.RawURLEncoding.Strict().DecodeString(string(text))
-	if err != nil || len(raw) != len(c) {
+	if err != nil || len(raw) != len(c) || bytes.ContainsAny(text, "\r\n") {
 		return fmt.Errorf("a checksum is %d bytes in unpadded base64url", len(c))
 	}
 	*c = Checksum(raw)
@@ -76,7 +78,7 @@ func ParseBatchQuery(q url.Values) (selector dap.BatchSelector, after *dap.Repor
 		return selector, nil, invalid
 	}
 	b, err := base64.RawURLEncoding.Strict().DecodeString(q.Get("batch"))
-	if err != nil {
+	if err != nil || strings.ContainsAny(q.Get("batch"), "\r\n") { // the decoder skips line ends
 		return selector, nil, invalid
 	}
 	if selector, err = dap.Parse[dap.BatchSelector](b); err != nil {

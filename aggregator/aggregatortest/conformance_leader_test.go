@@ -280,6 +280,31 @@ func TestConformance_123_RetriesAndAnswers(t *testing.T) {
 	})
 }
 
+// A Helper repeats its first answer to the same bytes. A report that it called too early, because its clock was behind, is not given up for an answer of
+// hours ago: the Leader has the job deleted before it offers the report again, however long that does not work.
+func TestTooEarlyIsNotForEver(t *testing.T) {
+	d := aggregatortest.New(t, aggregatortest.Options{Helper: helper.Config{Skew: -1}}, aggregatortest.TaskSpec{Precision: 1})
+	task := d.Tasks[0]
+	d.HelperClock.Advance(-20 * time.Minute)
+	d.Upload(task, one)
+	at := d.Now(task)
+	d.Net.Decide(func(r *http.Request) aggregatortest.Fate {
+		if r.Method == http.MethodDelete {
+			return aggregatortest.RequestLost
+		}
+		return aggregatortest.Delivered
+	})
+	d.Settle(30)
+	for range 30 { // three hours
+		d.Advance(6 * time.Minute)
+		d.Settle(2)
+	}
+	d.HelperClock.Advance(20 * time.Minute)
+	d.Net.Decide(nil)
+	got, err := d.Collect(task, dap.NewTimeIntervalQuery(dap.Interval{Start: at, Duration: 1}))
+	wantResult(t, got, err, 1, 1)
+}
+
 func TestConformance_131_Polling(t *testing.T) {
 	d := aggregatortest.New(t, aggregatortest.Options{Helper: helper.Config{Deferred: true, RetryAfter: 7 * time.Second}}, aggregatortest.TaskSpec{})
 	task := d.Tasks[0]

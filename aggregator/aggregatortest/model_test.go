@@ -512,6 +512,6 @@ func (m *model) judge() {
 		for i := range left {
 			list = append(list, fmt.Sprint(i))
 		}
-		m.t.Errorf("acknowledged reports that were not counted: %s", strings.Join(list, ", "))
+		m.t.Errorf("acknowledged reports that were not counted: %s; the Leader counts %v", strings.Join(list, ", "), m.Counters(m.task))
 	}
 }

@@ -95,16 +95,27 @@ func (l *Leader) stepAggregation(ctx context.Context, t *aggregator.Task, job *s
 	if err != nil {
 		return aggregator.StepAbandoned, l.abandon(ctx, t, *job, a.Location, fmt.Errorf("the Helper's response does not fit the job: %w", err), l.cfg.RetryMin)
 	}
-	if a.Location == "" {
-		a.Location = job.Location
+	if allTooEarly(resps) {
+		// The same reports will make the same bytes again, and the Helper would answer them as it did now, for ever: it must forget this job, of which it has
+		// committed nothing, before the reports are offered in another.
+		if err := l.deleteAtHelper(ctx, t, *job, a.Location); err != nil && judge(err) == unavailable {
+			if ctx.Err() != nil {
+				return "", ctx.Err()
+			}
+			return l.helperFailed(ctx, t, *job, err)
+		}
 	}
-	offered, err := l.commit(ctx, t, *job, states, resps)
-	if err == nil && offered {
-		// The same reports may make the same bytes again, and the Helper would answer them as it did now, for ever: it must forget this job. If that does
-		// not work, the next round of refusals will bring us here again.
-		l.deleteAtHelper(ctx, t, *job, a.Location)
+	return aggregator.StepFinished, l.commit(ctx, t, *job, states, resps)
+}
+
+// allTooEarly says whether the Helper refused every report of a job because it came too early.
+func allTooEarly(resps dap.AggregationJobResp) bool {
+	for _, r := range resps {
+		if r.Type != dap.VerifyRejected || r.Error != dap.ErrorReportTooEarly {
+			return false
+		}
 	}
-	return aggregator.StepFinished, err
+	return true
 }
 
 // maxAnswer bounds the response to a job of n reports: Prio3's messages are a few dozen bytes.
@@ -162,12 +173,11 @@ func matchResponse(ids []dap.ReportID, resps dap.AggregationJobResp) error {
 	return nil
 }
 
-// commit ends a job with the Helper's answers: what verifies goes into its bucket, the rest is rejected (DAP, Batch Buckets). It is one transaction. offered says
-// whether some reports were neither: they came too early and will be offered again.
-func (l *Leader) commit(ctx context.Context, t *aggregator.Task, job store.AggregationJob, v *verification, resps dap.AggregationJobResp) (offered bool, err error) {
+// commit ends a job with the Helper's answers: what verifies goes into its bucket, the rest is rejected (DAP, Batch Buckets). It is one transaction.
+func (l *Leader) commit(ctx context.Context, t *aggregator.Task, job store.AggregationJob, v *verification, resps dap.AggregationJobResp) error {
 	shares := make([]aggregator.OutputShare, len(resps))
 	codes := make([]dap.ReportError, len(resps))
-	err = l.cfg.CPU.Each(ctx, len(resps), verifyGrain, func(lo, hi int) {
+	err := l.cfg.CPU.Each(ctx, len(resps), verifyGrain, func(lo, hi int) {
 		t.WithVerifier(prio3.Leader, job.Request[0], func(w *prio3.Verifier) {
 			for i := lo; i < hi; i++ {
 				shares[i] = aggregator.OutputShare{ID: resps[i].ReportID, Time: v.times[i]}
@@ -185,7 +195,7 @@ func (l *Leader) commit(ctx context.Context, t *aggregator.Task, job store.Aggre
 		})
 	})
 	if err != nil {
-		return false, err
+		return err
 	}
 	now := l.cfg.Now()
 	outcomes := make([]store.Outcome, len(resps))
@@ -201,13 +211,11 @@ func (l *Leader) commit(ctx context.Context, t *aggregator.Task, job store.Aggre
 		outcomes[i] = l.outcome(t, s.ID, s.Time, codes[i], job.Created, now)
 		if outcomes[i].State == store.ReportRejected {
 			rejected[codes[i]]++
-		} else {
-			offered = true
 		}
 	}
 	deltas, err := t.Sum(shares, job.Batch, nil)
 	if err != nil {
-		return false, err
+		return err
 	}
 	var refused []store.BucketID
 	err = l.cfg.Store.Update(ctx, "finish_aggregation_job", func(tx store.Tx) error {
@@ -244,10 +252,10 @@ func (l *Leader) commit(ctx context.Context, t *aggregator.Task, job store.Aggre
 			"task_id", t.ID.String(), "aggregation_job_id", job.ID.String(), "reports", len(job.Reports))
 	}
 	if err != nil {
-		return false, fmt.Errorf("committing an aggregation job: %w", err)
+		return fmt.Errorf("committing an aggregation job: %w", err)
 	}
 	l.metrics.Aggregated(t.ID, aggregated, rejected)
-	return offered, nil
+	return nil
 }
 
 var errCollectedMeanwhile = errors.New("a bucket of the job was collected")
@@ -327,23 +335,24 @@ func (l *Leader) abandon(ctx context.Context, t *aggregator.Task, job store.Aggr
 		return fmt.Errorf("abandoning an aggregation job: %w", err)
 	}
 	l.cfg.Logger.WarnContext(ctx, "aggregation job abandoned", "task_id", t.ID.String(), "aggregation_job_id", job.ID.String(), "reports", len(job.Reports), "err", cause)
-	if location == "" {
-		location = job.Location
+	if err := l.deleteAtHelper(ctx, t, job, location); err != nil {
+		l.cfg.Logger.InfoContext(ctx, "deleting a job at the Helper did not work", "task_id", t.ID.String(), "aggregation_job_id", job.ID.String(), "err", err)
 	}
-	l.deleteAtHelper(ctx, t, job, location)
 	return nil
 }
 
-// deleteAtHelper asks the Helper to forget a job. It is no harm if that does not work.
-func (l *Leader) deleteAtHelper(ctx context.Context, t *aggregator.Task, job store.AggregationJob, location string) {
+// deleteAtHelper asks the Helper to forget a job; location is the newest that it named, or empty.
+func (l *Leader) deleteAtHelper(ctx context.Context, t *aggregator.Task, job store.AggregationJob, location string) error {
 	if location == "" {
-		return // the Helper made no resource, as far as we know
+		location = job.Location
+	}
+	if location == "" {
+		return nil // the Helper made no resource, as far as we know
 	}
 	if u, err := url.Parse(location); err == nil {
 		u.RawQuery = "" // the step names a representation, not the job
 		location = u.String()
 	}
-	if _, err := l.peer.do(ctx, t, http.MethodDelete, location, "", nil, "", maxProblem); err != nil {
-		l.cfg.Logger.InfoContext(ctx, "deleting a job at the Helper did not work", "task_id", t.ID.String(), "aggregation_job_id", job.ID.String(), "err", err)
-	}
+	_, err := l.peer.do(ctx, t, http.MethodDelete, location, "", nil, "", maxProblem)
+	return err
 }

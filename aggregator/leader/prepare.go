@@ -103,7 +103,7 @@ const tooEarlyGrace = time.Hour
 
 // outcome returns what a refusal means for a report: only report_too_early passes with time (DAP, Leader Initialization), and even that
 // must not keep a batch waiting for ever because of a clock. asked is when the job was made: the refusal is not older than that, but it may not be
-// much younger, since the Helper repeats the answer that it gave at first.
+// much younger, since the Helper repeats the answer that it gave at first, for as long as it has the job.
 func (l *Leader) outcome(t *aggregator.Task, id dap.ReportID, at dap.Time, code dap.ReportError, asked, now time.Time) store.Outcome {
 	if code == dap.ErrorReportTooEarly {
 		from := t.Instant(at)
