@@ -44,6 +44,7 @@ func scriptCommands() map[string]func(*testscript.TestScript, bool, []string) {
 	cmds := map[string]func(*testscript.TestScript, bool, []string){"fingerprint": setFingerprint, "fingerprint-after": setFingerprintAfter, "enrol": enrol}
 	maps.Copy(cmds, operatorCommands())
 	maps.Copy(cmds, memberCommands())
+	maps.Copy(cmds, releaseCommands())
 	return cmds
 }
 
