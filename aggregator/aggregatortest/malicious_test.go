@@ -408,7 +408,7 @@ func TestReceiptsAndStatementsAreForParties(t *testing.T) {
 
 // A release is made twice from one state of the store, as after a backup was restored, and once for real: share and statement have the same bytes each time.
 func TestStatementsRepeatByteForByte(t *testing.T) {
-	c := aggregatortest.NewCoalition(t, members, 2, func(d *round.Document) {
+	c := aggregatortest.NewCoalition(t, members, 26, func(d *round.Document) {
 		d.Parts[0].Kind, d.Parts[0].Privacy.Mechanism, d.Parts[0].Privacy.Place = round.KindAnswers, "discrete-laplace", "aggregators"
 	})
 	for i := range members {

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"candor/client"
 	"candor/crypto/sign"
@@ -22,6 +23,8 @@ type Round struct {
 	*round.Signed
 	Hash      [32]byte
 	Catalogue *metric.Catalogue
+	// Closes is when the window closes: as the document says, or as an amendment says.
+	Closes time.Time
 
 	leader, helper sign.PublicKey
 	parts          []part // in the order of Document.Parts
@@ -46,7 +49,9 @@ var ErrNotMe = errors.New("the round's entry for this member is not its own")
 // A round is refused that bears another signature than those of the pinned keys, contradicts itself, names another key for the member
 // (ErrNotMe), counts by another catalogue, asks for counts without noise that the catalogue says carry some, or has the name of another
 // round that this member took part in.
-func (m *Member) Open(text []byte, catalogue *metric.Catalogue) (*Round, error) {
+//
+// amendments are those of the round, in their order: each must bear all three signatures. A cancelled round is refused.
+func (m *Member) Open(text []byte, catalogue *metric.Catalogue, amendments ...*round.SignedAmendment) (*Round, error) {
 	signed, err := round.ParseSigned(text)
 	if err != nil {
 		return nil, err
@@ -61,7 +66,22 @@ func (m *Member) Open(text []byte, catalogue *metric.Catalogue) (*Round, error) 
 	if problems := d.Check(); len(problems) > 0 {
 		return nil, fmt.Errorf("round %s contradicts itself:\n%s", d.ID, strings.Join(problems, "\n"))
 	}
-	if err := m.checkOwnEntry(d); err != nil {
+	r := &Round{Signed: signed, Catalogue: catalogue, Closes: d.Window.Closes}
+	ownKey := ""
+	for _, a := range amendments {
+		if err := a.Verify(signed); err != nil {
+			return nil, err
+		}
+		switch {
+		case a.Kind == round.Cancel:
+			return nil, fmt.Errorf("%w: round %s was cancelled: %s", ErrClosed, d.ID, a.Reason)
+		case a.Kind == round.Extend:
+			r.Closes = a.Closes
+		case a.Member == m.cfg.ID:
+			ownKey = a.Key
+		}
+	}
+	if err := m.checkOwnEntry(d, ownKey); err != nil {
 		return nil, err
 	}
 	if err := m.checkKnown(signed); err != nil {
@@ -71,7 +91,6 @@ func (m *Member) Open(text []byte, catalogue *metric.Catalogue) (*Round, error) 
 		return nil, fmt.Errorf("round %s counts by catalogue %s %s with hash %.16s…; this is %s with hash %.16s…: take the program or the catalogue file that the secretariat names",
 			d.ID, d.Catalogue.ID, d.Catalogue.Version, d.Catalogue.Hash, catalogue, catalogue.Hash())
 	}
-	r := &Round{Signed: signed, Catalogue: catalogue}
 	if r.Hash, err = d.Hash(); err != nil {
 		return nil, err
 	}
@@ -84,14 +103,19 @@ func (m *Member) Open(text []byte, catalogue *metric.Catalogue) (*Round, error) 
 	return r, m.openParts(r)
 }
 
-// checkOwnEntry compares the roster with this member's own key: who could replace the key could submit in the member's name.
-func (m *Member) checkOwnEntry(d *round.Document) error {
+// checkOwnEntry compares the roster with this member's own key: who could replace the key could submit in the member's name. amended is the key that an amendment gives
+// the member; empty: none does.
+func (m *Member) checkOwnEntry(d *round.Document, amended string) error {
 	own := m.cfg.Key.PublicKey()
 	i := slices.IndexFunc(d.Roster, func(e round.Member) bool { return e.ID == m.cfg.ID })
 	if i < 0 {
 		return fmt.Errorf("round %s is refused: %w: its roster has no member %s", d.ID, ErrNotMe, m.cfg.ID)
 	}
-	if key := d.Roster[i].Key; key != own.String() {
+	key := d.Roster[i].Key
+	if amended != "" {
+		key = amended
+	}
+	if key != own.String() {
 		other, err := sign.ParsePublicKey(key)
 		if err != nil {
 			return err
@@ -155,7 +179,7 @@ func (m *Member) openParts(r *Round) error {
 		}
 		p.client, err = client.New(client.Config{
 			Task: p.task, LeaderHPKE: leader, HelperHPKE: helper, HTTP: m.cfg.HTTP, PlainHTTP: m.cfg.PlainHTTP, Now: m.cfg.Now, Rand: m.cfg.Rand,
-			Logger: m.log, Attempts: m.cfg.Attempts, MaxWait: m.cfg.MaxWait,
+			Logger: m.log, Attempts: m.cfg.Attempts, MaxWait: m.cfg.MaxWait, Until: r.Closes,
 		})
 		if err != nil {
 			return fmt.Errorf("round %s, part %s: %w", d.ID, p.name(), err)

@@ -56,21 +56,22 @@ func (m *Member) Submit(ctx context.Context, d *Draft, progress func(done, total
 
 // mayLeave says whether anything may leave now.
 func (m *Member) mayLeave(d *Draft) error {
-	if err := m.checkWindow(d.Round.Document); err != nil {
+	if err := m.checkWindow(d.Round); err != nil {
 		return err
 	}
 	return m.checkApprovals(d)
 }
 
-func (m *Member) checkWindow(d *round.Document) error {
+func (m *Member) checkWindow(r *Round) error {
+	d := r.Document
 	now := m.cfg.Now()
 	const form = "2006-01-02 15:04:05 MST"
 	switch {
 	case now.Before(d.Window.Opens):
 		return fmt.Errorf("%w: round %s opens at %s", ErrClosed, d.ID, d.Window.Opens.UTC().Format(form))
-	case !now.Before(d.Window.Closes):
+	case !now.Before(r.Closes):
 		return fmt.Errorf("%w: round %s closed at %s; what is wrong in it can be corrected in the next round that revises it: tell the secretariat",
-			ErrClosed, d.ID, d.Window.Closes.UTC().Format(form))
+			ErrClosed, d.ID, r.Closes.UTC().Format(form))
 	}
 	return nil
 }

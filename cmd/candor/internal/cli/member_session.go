@@ -85,7 +85,11 @@ func (s *memberSession) openRound(cmd *cobra.Command, name string) (*member.Roun
 	if err != nil {
 		return nil, err
 	}
-	r, err := s.Open(text, s.catalogue)
+	amendments, err := config.ReadAmendments(name)
+	if err != nil {
+		return nil, err
+	}
+	r, err := s.Open(text, s.catalogue, amendments...)
 	if err != nil && (s.settings.Trust.Secretariat == "" || s.settings.Trust.Leader == "" || s.settings.Trust.Helper == "") {
 		err = withHint(err, "candor member pin %s --secretariat FINGERPRINT --leader FINGERPRINT --helper FINGERPRINT", s.settings.Dir)
 	}

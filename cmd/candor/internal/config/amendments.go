@@ -25,8 +25,8 @@ func amendmentNumber(path string) (n int) {
 	return n
 }
 
-// readAmendments reads the amendments of a round's file.
-func readAmendments(roundPath string) (list []*round.SignedAmendment, err error) {
+// ReadAmendments reads the amendments that lie beside a round's file, in the order in which they were made. Their signatures are not checked here.
+func ReadAmendments(roundPath string) (list []*round.SignedAmendment, err error) {
 	files, err := amendmentFiles(roundPath)
 	if err != nil {
 		return nil, err
@@ -76,7 +76,7 @@ func closes(d *round.Document, amendments []*round.SignedAmendment) time.Time {
 // Amend keeps an amendment beside its round in the coalition's directory and signs it for the secretariat. It returns the file's path.
 func (c Coalition) Amend(s *round.Signed, a *round.SignedAmendment, now time.Time) (string, error) {
 	roundPath := c.Path("rounds", s.Document.ID+".json")
-	before, err := readAmendments(roundPath)
+	before, err := ReadAmendments(roundPath)
 	if err != nil {
 		return "", err
 	}
@@ -112,7 +112,7 @@ func (a *Aggregator) ApproveAmendment(am *round.SignedAmendment, name string, no
 	if err := am.Verify(s, round.BySecretariat); err != nil {
 		return false, err
 	}
-	before, err := readAmendments(roundPath)
+	before, err := ReadAmendments(roundPath)
 	if err != nil {
 		return false, err
 	}

@@ -48,7 +48,7 @@ func (a *Aggregator) NewRunner(software string) (*Runner, error) {
 
 // RoundTasks is Tasks for the text of a round's file, with the amendments that lie beside it.
 func (r *Runner) RoundTasks(path string, text []byte) ([]*aggregator.Task, error) {
-	amendments, err := readAmendments(path)
+	amendments, err := ReadAmendments(path)
 	if err != nil {
 		return nil, err
 	}
