@@ -14,6 +14,8 @@ import (
 	"candor/aggregator"
 	"candor/aggregator/aggregatortest"
 	"candor/aggregator/store"
+	"candor/client"
+	"candor/crypto/seal"
 	"candor/crypto/sign"
 	"candor/schema/dap"
 	"candor/schema/release"
@@ -603,4 +605,36 @@ func TestMaliciousHelperDeniesAReport(t *testing.T) {
 	if result, err := c.Deployment.Collector(c.Task).Poll(t.Context(), job); err != nil || result.ReportCount != members {
 		t.Errorf("when the Helper tells the truth again: %d reports, %v", result.ReportCount, err)
 	}
+}
+
+// A Leader, or a proxy that breaks up TLS, offers an HPKE key of its own: members of a round ask for none, and seal to nothing but X-Wing.
+func TestMaliciousProxyOffersItsOwnKey(t *testing.T) {
+	c := aggregatortest.NewCoalition(t, members, 1, nil)
+	own := aggregatortest.NewKey(t, 1, seal.XWing)
+	c.Net.Alter(func(req *http.Request, resp *http.Response) {
+		if strings.HasSuffix(req.URL.Path, "/hpke_config") {
+			body, err := dap.Marshal(dap.HpkeConfigList{own.Config})
+			if err != nil {
+				t.Error(err)
+			}
+			resp.Body = io.NopCloser(bytes.NewReader(body))
+		}
+	})
+	c.SendAll(0, members)
+	for _, e := range c.Net.Log() {
+		if strings.HasSuffix(e.URL, "/hpke_config") {
+			t.Errorf("a member asked for %s", e.URL)
+		}
+	}
+	weak := aggregatortest.NewKey(t, 1, seal.X25519)
+	for name, cfg := range map[string]client.Config{
+		"no pinned keys":   {Task: c.Task},
+		"one key unpinned": {Task: c.Task, LeaderHPKE: c.Keys.LeaderHPKE},
+		"no X-Wing":        {Task: c.Task, LeaderHPKE: weak.Config, HelperHPKE: c.Keys.HelperHPKE},
+	} {
+		if _, err := client.New(cfg); err == nil {
+			t.Errorf("a member's client works with %s", name)
+		}
+	}
+	honest(t, c, members)
 }

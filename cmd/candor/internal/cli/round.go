@@ -29,13 +29,19 @@ func newRoundNewCmd() *cobra.Command {
 in the coalition's directory. A plan says the period, the window, the instruments, caps and release rules;
 candor config example round prints an annotated one. All mistakes are listed together.
 
-A rehearsal is a round with synthetic figures that can never be released; write rehearsal: true in its plan.`,
+A rehearsal is a round with synthetic figures that can never be released: give --rehearsal, or write rehearsal: true in its plan.`,
 		Example: "  candor config example round > plan.yaml\n  candor round new --coalition coalition plan.yaml",
 		Args:    cobra.ExactArgs(1),
 	}
 	c := coalitionFlag(cmd)
+	var rehearsal bool
+	cmd.Flags().BoolVar(&rehearsal, "rehearsal", false, "a rehearsal, whatever the plan says")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		s, err := c.NewRound(args[0])
+		if err == nil && rehearsal {
+			s.Document.Rehearsal = true
+			s, err = round.NewSigned(s.Document)
+		}
 		if err != nil {
 			return err
 		}
