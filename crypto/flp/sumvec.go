@@ -48,7 +48,13 @@ func (c sumVec[E]) encode(dst []byte, m []uint64) error {
 
 func (c sumVec[E]) outputs(out, calls []E, _ []byte, _ E) { out[0] = total(c.Field, calls) }
 
-func (c sumVec[E]) truncate(dst, meas []byte) { c.Weigh(dst, meas, c.bound.bits, c.bound.last) }
+func (c sumVec[E]) truncate(dst, meas []byte) {
+	if c.bound.bits == 1 {
+		copy(dst, meas)
+		return
+	}
+	c.Weigh(dst, meas, c.bound.bits, c.bound.last)
+}
 
 // total adds elements.
 func total[E comparable](f field.Field[E], v []E) E {
