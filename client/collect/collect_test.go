@@ -156,4 +156,3 @@ func TestRefused(t *testing.T) {
 		t.Errorf("afterwards: %v", err)
 	}
 }
-

@@ -1,30 +1,119 @@
 package publish_test
 
 import (
+	"errors"
+	"io/fs"
+	"strings"
 	"testing"
 
 	"candor/client/publish"
+	"candor/schema/release"
 )
 
 func TestVerify(t *testing.T) {
 	r := publishedRound(t)
-	v := verifyFiles(r.render(t), r.pins())
-	for _, c := range v.Checks {
-		t.Logf("%-14s %-24s %s", c.Outcome, c.Item, c.Detail)
+	files := r.render(t)
+	v := verifyFiles(files, r.pins())
+	if !v.OK() || !v.Pinned || strings.Contains(v.Verdict(), "unpinned") {
+		t.Errorf("%s: %+v", v.Verdict(), v.Checks)
 	}
-	t.Log(v.Verdict())
-	status := map[string]int{}
-	for _, f := range r.bundle.Figures {
-		status[string(f.Status)]++
+	for _, item := range []string{"files", "round document", "signatures", "statements", "openings", "catalogue", "sums", "figures", "release rules", "ratios", "code book", "method note", "pages"} {
+		if c := checkOf(v, item); c.Outcome != publish.Passed {
+			t.Errorf("%s: %+v", item, c)
+		}
 	}
-	t.Log(status, len(r.bundle.Ratios))
-	if !v.OK() {
-		t.Error("not verified")
+	// It says where it could not check.
+	for _, item := range []string{"status withheld-certificate", "status withheld-complementary", "status coarsened", "totals over hidden cells"} {
+		if c := checkOf(v, item); c.Outcome != publish.NotCheckable {
+			t.Errorf("%s: %+v", item, c)
+		}
 	}
-	if v := verifyFiles(r.render(t), nil); !v.OK() || v.Pinned {
+	if v := verifyFiles(files, nil); !v.OK() || !strings.HasSuffix(v.Verdict(), "signers unpinned") {
 		t.Errorf("without pins: %s", v.Verdict())
 	}
-	if c := checkOf(v, "figures"); c.Outcome != publish.Passed {
-		t.Error(c)
+	other := r.pins()
+	other.Helper = other.Leader
+	if v := verifyFiles(files, other); v.OK() || checkOf(v, "round document").Outcome != publish.Failed {
+		t.Errorf("with another Helper pinned: %s", v.Verdict())
+	}
+	// No cell that is not shown is opened.
+	open := map[string]bool{}
+	for _, f := range r.bundle.Figures {
+		open[f.Metric+" "+f.Cell] = f.Value != nil
+	}
+	tasks, err := r.Document.Tasks()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range r.bundle.Opened {
+		for i := range tasks {
+			if c := r.Document.Parts[i].Cells; tasks[i].ID == e.Task && !open[c[e.Opening.Index].Metric+" "+c[e.Opening.Index].Code] {
+				t.Errorf("%+v is opened and not shown", c[e.Opening.Index])
+			}
+		}
+	}
+}
+
+// A release is written, read from where it lies, and verified there; a site that cannot be listed is read by its descriptor.
+func TestVerifyAt(t *testing.T) {
+	r := publishedRound(t)
+	dir := t.TempDir()
+	if err := publish.WriteBundle(dir, r.bundle); err != nil {
+		t.Fatal(err)
+	}
+	at := publish.Dir(dir)
+	for what, l := range map[string]publish.Location{"directory": at, "site": {Read: at.Read}, "bundle": publish.Dir(dir + "/data")} {
+		if v, err := publish.VerifyAt(l, r.pins()); err != nil || !v.OK() {
+			t.Errorf("%s: %v, %s: %+v", what, err, v.Verdict(), v.Checks)
+		}
+	}
+	if _, err := publish.VerifyAt(publish.Dir(t.TempDir()), nil); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("an empty directory: %v", err)
+	}
+}
+
+func TestAssembleRefuses(t *testing.T) {
+	r := publishedRound(t)
+	p := r.publication
+	p.Previous = &r.bundle
+	if _, err := publish.Assemble(p); err == nil || !strings.Contains(err.Error(), "a revision says what changed and why") {
+		t.Errorf("a revision without words: %v", err)
+	}
+	p.What, p.Why = "One word was corrected.", "It was misspelt."
+	if b, err := publish.Assemble(p); err != nil || b.Package.Version != "2" || len(b.Revisions) != 2 {
+		t.Errorf("a revision: version %s, %v", b.Package.Version, err)
+	}
+	p.Batches = p.Batches[1:]
+	if _, err := publish.Assemble(p); err == nil {
+		t.Error("a round without one of its parts is released")
+	}
+	p = r.publication
+	p.Catalogue = nil
+	if _, err := publish.Assemble(p); err == nil || !strings.Contains(err.Error(), "catalogue") {
+		t.Errorf("without the catalogue: %v", err)
+	}
+	r.Document.Rehearsal = true
+	if _, err := publish.Assemble(publish.Publication{Signed: r.Sign(t), Catalogue: r.publication.Catalogue, Batches: r.publication.Batches}); err == nil || !strings.Contains(err.Error(), "rehearsal") {
+		t.Errorf("a rehearsal: %v", err)
+	}
+}
+
+// Shares of another field, or whose sum no reports can give, are refused.
+func TestSumOfShares(t *testing.T) {
+	for _, sum := range []int64{0, 1, -1, release.MaxValue, -release.MaxValue} {
+		l := shares(t, []int64{sum}, 40, 64)
+		if got, err := publish.SumOfShares(l[0][0].Element, l[1][0].Element, 40, 64); err != nil || got != sum {
+			t.Errorf("%d: %d, %v", sum, got, err)
+		}
+	}
+	l := shares(t, []int64{release.MaxValue + 1}, 40, 64)
+	if _, err := publish.SumOfShares(l[0][0].Element, l[1][0].Element, 40, 64); err == nil {
+		t.Error("a sum that readers' programs cannot hold is accepted")
+	}
+	if _, err := publish.SumOfShares(l[0][0].Element[1:], l[1][0].Element, 40, 64); err == nil {
+		t.Error("a short element is accepted")
+	}
+	if _, err := publish.SumOfShares([]byte("\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff"), l[1][0].Element, 40, 64); err == nil {
+		t.Error("an element beyond the modulus is accepted")
 	}
 }

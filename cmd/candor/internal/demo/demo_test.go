@@ -115,6 +115,9 @@ func TestFewerThanTenAreWithheld(t *testing.T) {
 	if f := summary.Figures[0]; summary.Withheld == "" || f.Value != nil || f.Status != "withheld-minimum" {
 		t.Errorf("with 9 organisations the figure is %+v, withheld because %q", f, summary.Withheld)
 	}
+	if !summary.Verified {
+		t.Errorf("the release of withheld figures: %s", summary.Verdict)
+	}
 }
 
 func TestManyMetrics(t *testing.T) {
@@ -136,6 +139,9 @@ func TestManyMetrics(t *testing.T) {
 	summary, err := demo.Run(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)
+	}
+	if !summary.Verified {
+		t.Errorf("the release: %s", summary.Verdict)
 	}
 	if len(summary.Figures) != metrics {
 		t.Fatalf("%d figures, want %d", len(summary.Figures), metrics)
