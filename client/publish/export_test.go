@@ -9,3 +9,9 @@ var (
 
 	RenderMarkdown = renderMarkdown
 )
+
+// ParseWords is parseWords.
+var ParseWords = parseWords
+
+// EncodeWords is Words.encode.
+var EncodeWords = Words.encode

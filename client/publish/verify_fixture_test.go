@@ -115,6 +115,13 @@ func catalogueRound(t testing.TB, members int, instruments ...string) *roundtest
 func publishedRound(t testing.TB) *released {
 	t.Helper()
 	r := &released{Coalition: catalogueRound(t, 40, "hash-match")}
+	r.releaseOf(t)
+	return r
+}
+
+// releaseOf makes up the sums of a round and releases it.
+func (r *released) releaseOf(t testing.TB) {
+	t.Helper()
 	d := r.Document
 	var batches []release.Batch
 	for i := range d.Parts {
@@ -145,7 +152,6 @@ func publishedRound(t testing.TB) *released {
 			Helplines: []publish.Helpline{{Name: "Example helpline", How: "telephone 000"}}}},
 	}
 	r.assemble(t)
-	return r
 }
 
 // assemble makes and signs the bundle.

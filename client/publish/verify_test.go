@@ -117,3 +117,31 @@ func TestSumOfShares(t *testing.T) {
 		t.Error("an element beyond the modulus is accepted")
 	}
 }
+
+// Where the round asks for two signatures, one is not enough, and the second must be pinned.
+func TestVerifySecondSignature(t *testing.T) {
+	r := &released{Coalition: catalogueRound(t, 40, "hash-match")}
+	r.Document.Release.Signatures = 2
+	r.releaseOf(t)
+	verify := func(trust *publish.Trust) publish.Check {
+		files, err := r.bundle.Files()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return checkOf(publish.Verify(files, nil, trust), "signatures")
+	}
+	if c := verify(r.pins()); c.Outcome != publish.Failed || !strings.Contains(c.Detail, "1 signatures; the round asks for 2") {
+		t.Errorf("one signature: %+v", c)
+	}
+	if err := r.bundle.Sign(r.Members[0]); err != nil {
+		t.Fatal(err)
+	}
+	if c := verify(r.pins()); c.Outcome != publish.Failed || !strings.Contains(c.Detail, "not pinned") {
+		t.Errorf("a second one that is not pinned: %+v", c)
+	}
+	trust := r.pins()
+	trust.Releases = append(trust.Releases, r.Members[0].PublicKey().Fingerprint())
+	if c := verify(trust); c.Outcome != publish.Passed {
+		t.Errorf("two signatures: %+v", c)
+	}
+}
