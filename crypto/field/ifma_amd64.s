@@ -8,6 +8,12 @@
 // Z31 is 2^52 − 1; Z30 is p1, Z29 is p2; Z28 is 28·2^12, so that 2^128 ≡ 28·2^12·2^52 − 1 mod p. Z27 is spare. The functions
 // that take their arguments in vectors leave all but those, their results and Z16–Z21 as they are.
 
+DATA constants<>+0(SB)/8, $0xfffffffffffff
+DATA constants<>+8(SB)/8, $0xffffffffe4000
+DATA constants<>+16(SB)/8, $0xffffff
+DATA constants<>+24(SB)/8, $0x1c000
+GLOBL constants<>(SB), RODATA|NOPTR, $32
+
 // product multiplies the factors in Z10–Z12 and Z13–Z15 into Z19–Z21; see addProduct.
 TEXT product<>(SB), NOSPLIT, $0-0
 	VMOVDQA64 Z31, Z16
@@ -93,16 +99,12 @@ TEXT settle<>(SB), NOSPLIT, $0-0
 TEXT ·spreadIFMA(SB), NOSPLIT, $0-16
 	MOVQ dst+0(FP), DI
 	MOVQ src+8(FP), SI
+	VPBROADCASTQ constants<>+0(SB), Z31
+	VPBROADCASTQ constants<>+8(SB), Z30
+	VPBROADCASTQ constants<>+16(SB), Z29
+	VPBROADCASTQ constants<>+24(SB), Z28
 	// A number shifted by 28 bits is h·2^128 + rest, h < 2^28, and ≡ rest + h·(28·2^12)·2^52 − h < 2^129: the limbs
 	// that get these are below 2^53, and above −2^28.
-	MOVQ $0xfffffffffffff, AX
-	VPBROADCASTQ AX, Z31
-	MOVQ $0xffffffffe4000, AX
-	VPBROADCASTQ AX, Z30
-	MOVQ $0xffffff, AX
-	VPBROADCASTQ AX, Z29
-	MOVQ $0x1c000, AX
-	VPBROADCASTQ AX, Z28
 	VMOVDQU64 0(SI), Z0
 	VMOVDQU64 64(SI), Z1
 	VPUNPCKHQDQ Z1, Z0, Z2
@@ -136,18 +138,14 @@ TEXT ·rangeColumnsIFMA(SB), NOSPLIT, $0-64
 	MOVQ last+32(FP), R13
 	MOVQ blocks+48(FP), CX
 	MOVQ columns+56(FP), BX
+	VPBROADCASTQ constants<>+0(SB), Z31
+	VPBROADCASTQ constants<>+8(SB), Z30
+	VPBROADCASTQ constants<>+16(SB), Z29
+	VPBROADCASTQ constants<>+24(SB), Z28
 	// For each column, and each block of eight rows: d is multiplied by r; then d·x is added to the sum in Z0–Z4, w·x to
 	// that in Z5–Z9. A block adds five halves below 2^52 to a limb at most, so that 512 blocks cannot fill it. As d and r are below
 	// 2^129, the new d is below 2^102 + p: top limbs have 25 bits.
 	// Z10–Z12 and then Z19–Z21 hold d, Z13–Z15 first r, then w; Z22–Z24 hold x.
-	MOVQ $0xfffffffffffff, AX
-	VPBROADCASTQ AX, Z31
-	MOVQ $0xffffffffe4000, AX
-	VPBROADCASTQ AX, Z30
-	MOVQ $0xffffff, AX
-	VPBROADCASTQ AX, Z29
-	MOVQ $0x1c000, AX
-	VPBROADCASTQ AX, Z28
 column:
 	VPXORQ Z0, Z0, Z0
 	VPXORQ Z1, Z1, Z1
@@ -264,6 +262,10 @@ TEXT ·foldIFMA(SB), NOSPLIT, $0-48
 	MOVQ weight+24(FP), DX
 	MOVQ shift+32(FP), BX
 	MOVQ sums+40(FP), CX
+	VPBROADCASTQ constants<>+0(SB), Z31
+	VPBROADCASTQ constants<>+8(SB), Z30
+	VPBROADCASTQ constants<>+16(SB), Z29
+	VPBROADCASTQ constants<>+24(SB), Z28
 	// Each limb of the sums of eight columns is added up over its eight lanes, and the total of column i put where loadApart has
 	// element i. The totals, below 2^64, take the place of the first column.
 	LEAQ 320(CX), R10
@@ -299,14 +301,6 @@ limb:
 	JNE limb
 	// To that is added weight·src + shift·1, weight and shift in limbs. All are 257 products of numbers below 2^129 and 2^128,
 	// less than 2^156·2^110, so that what is left is below 2p.
-	MOVQ $0xfffffffffffff, AX
-	VPBROADCASTQ AX, Z31
-	MOVQ $0xffffffffe4000, AX
-	VPBROADCASTQ AX, Z30
-	MOVQ $0xffffff, AX
-	VPBROADCASTQ AX, Z29
-	MOVQ $0x1c000, AX
-	VPBROADCASTQ AX, Z28
 	LEAQ (R8)(R8*2), R9
 	VMOVDQU64 -320(CX), Z16
 	VMOVDQU64 -256(CX), Z17
@@ -361,15 +355,11 @@ TEXT ·dotIFMA(SB), NOSPLIT, $0-40
 	MOVQ x+16(FP), DX
 	MOVQ stride+24(FP), R8
 	MOVQ blocks+32(FP), CX
+	VPBROADCASTQ constants<>+0(SB), Z31
+	VPBROADCASTQ constants<>+8(SB), Z30
+	VPBROADCASTQ constants<>+16(SB), Z29
+	VPBROADCASTQ constants<>+24(SB), Z28
 	// A block adds five halves below 2^52 to a limb at most, so that 512 blocks cannot fill it.
-	MOVQ $0xfffffffffffff, AX
-	VPBROADCASTQ AX, Z31
-	MOVQ $0xffffffffe4000, AX
-	VPBROADCASTQ AX, Z30
-	MOVQ $0xffffff, AX
-	VPBROADCASTQ AX, Z29
-	MOVQ $0x1c000, AX
-	VPBROADCASTQ AX, Z28
 	LEAQ (R8)(R8*2), R9
 	VPXORQ Z0, Z0, Z0
 	VPXORQ Z1, Z1, Z1
@@ -440,16 +430,12 @@ TEXT ·weighIFMA(SB), NOSPLIT, $0-40
 	MOVQ weights+16(FP), DX
 	MOVQ n+24(FP), BX
 	MOVQ blocks+32(FP), CX
+	VPBROADCASTQ constants<>+0(SB), Z31
+	VPBROADCASTQ constants<>+8(SB), Z30
+	VPBROADCASTQ constants<>+16(SB), Z29
+	VPBROADCASTQ constants<>+24(SB), Z28
 	// The sum v of n ≤ 51 weighed elements is below 2^180, as the weights together are below 2^52; a limb adds up less than
 	// 3·51 halves below 2^52. Z19–Z22 are the sum, Z4–Z6 an element and Z8 its weight.
-	MOVQ $0xfffffffffffff, AX
-	VPBROADCASTQ AX, Z31
-	MOVQ $0xffffffffe4000, AX
-	VPBROADCASTQ AX, Z30
-	MOVQ $0xffffff, AX
-	VPBROADCASTQ AX, Z29
-	MOVQ $0x1c000, AX
-	VPBROADCASTQ AX, Z28
 	MOVQ BX, R8
 	SHLQ $4, R8
 	LEAQ (R8)(R8*2), R9
@@ -517,6 +503,10 @@ element:
 TEXT ·exceedsIFMA(SB), NOSPLIT, $0-24
 	MOVQ x+0(FP), SI
 	MOVQ blocks+8(FP), CX
+	VPBROADCASTQ constants<>+0(SB), Z31
+	VPBROADCASTQ constants<>+8(SB), Z30
+	VPBROADCASTQ constants<>+16(SB), Z29
+	VPBROADCASTQ constants<>+24(SB), Z28
 	// An element is not below p = p128·2^64 + 1 if its high word exceeds p128, less one if its low word is not zero.
 	MOVQ $1, AX
 	VPBROADCASTQ AX, Z4
@@ -548,16 +538,12 @@ TEXT ·gatedPowersIFMA(SB), NOSPLIT, $0-48
 	MOVQ gates+24(FP), DX
 	MOVQ seeds+32(FP), BX
 	MOVQ chunk+40(FP), CX
+	VPBROADCASTQ constants<>+0(SB), Z31
+	VPBROADCASTQ constants<>+8(SB), Z30
+	VPBROADCASTQ constants<>+16(SB), Z29
+	VPBROADCASTQ constants<>+24(SB), Z28
 	// Z10–Z12 hold the power, first 1 = 2^128 − p, Z13–Z15 r, Z22–Z24 the gated power, Z5–Z7 a seed's factor. Z0–Z4 add up products
 	// of the two, five halves below 2^52 to a limb each time, and with chunk ≤ 512 stay below 2^64, the sum below 2^156·2^110.
-	MOVQ $0xfffffffffffff, AX
-	VPBROADCASTQ AX, Z31
-	MOVQ $0xffffffffe4000, AX
-	VPBROADCASTQ AX, Z30
-	MOVQ $0xffffff, AX
-	VPBROADCASTQ AX, Z29
-	MOVQ $0x1c000, AX
-	VPBROADCASTQ AX, Z28
 	VPXORQ Z0, Z0, Z0
 	VPXORQ Z1, Z1, Z1
 	VPXORQ Z2, Z2, Z2
@@ -640,15 +626,11 @@ TEXT ·sumGapsIFMA(SB), NOSPLIT, $0-48
 	MOVQ gaps+24(FP), DX
 	MOVQ chunk+32(FP), BX
 	MOVQ rows+40(FP), CX
+	VPBROADCASTQ constants<>+0(SB), Z31
+	VPBROADCASTQ constants<>+8(SB), Z30
+	VPBROADCASTQ constants<>+16(SB), Z29
+	VPBROADCASTQ constants<>+24(SB), Z28
 	// A gap is eight bits, all ones where u is added, else zeros. A limb is at most the sum of 512 below 2^53, all of them below 2^138.
-	MOVQ $0xfffffffffffff, AX
-	VPBROADCASTQ AX, Z31
-	MOVQ $0xffffffffe4000, AX
-	VPBROADCASTQ AX, Z30
-	MOVQ $0xffffff, AX
-	VPBROADCASTQ AX, Z29
-	MOVQ $0x1c000, AX
-	VPBROADCASTQ AX, Z28
 row:
 	VPXORQ Z19, Z19, Z19
 	VPXORQ Z20, Z20, Z20

@@ -39,6 +39,7 @@ func main() {
 	a.p("// Arithmetic on eight elements at once, in 52-bit limbs; gen/main.go explains them, and the reduction. In all functions:")
 	a.p("// Z31 is 2^52 − 1; Z30 is p1, Z29 is p2; Z28 is 28·2^12, so that 2^128 ≡ 28·2^12·2^52 − 1 mod p. Z27 is spare. The functions")
 	a.p("// that take their arguments in vectors leave all but those, their results and Z16–Z21 as they are.")
+	a.data()
 	a.subroutines()
 	a.spread()
 	a.rangeColumns()
@@ -96,8 +97,8 @@ func z(first, n int) []string {
 // at is a memory operand.
 func at(base string, offset int) string { return fmt.Sprintf("%d(%s)", offset, base) }
 
-// function starts a function with parameters and perhaps a result, a word each; arguments are loaded into the registers, but where
-// the register's name is empty.
+// function starts a function with parameters and perhaps a result, a word each; it loads the arguments into the registers, but where
+// the register's name is empty, and the constants.
 func (a *asm) function(name, parameters, result string, registers ...string) {
 	words := len(registers) + len(strings.Fields(result))/2
 	a.p("%s", strings.TrimSuffix(fmt.Sprintf("\n// func %s(%s) (%s)", name, parameters, result), " ()"))
@@ -107,17 +108,24 @@ func (a *asm) function(name, parameters, result string, registers ...string) {
 			a.i("MOVQ", fmt.Sprintf("%s+%d(FP)", strings.Fields(field)[0], 8*i), registers[i])
 		}
 	}
+	// Where these are not used they do no harm; where they are missing, tests would find what the function before has left.
+	for i, c := range constants {
+		a.i("VPBROADCASTQ", fmt.Sprintf("constants<>+%d(SB)", 8*i), c.to)
+	}
 }
 
-// constants fills Z28 to Z31.
-func (a *asm) constants() {
-	for _, c := range []struct {
-		value uint64
-		to    string
-	}{{1<<52 - 1, mask}, {1<<52 - 28<<12, p1}, {1<<24 - 1, p2}, {28 << 12, k}} {
-		a.i("MOVQ", fmt.Sprintf("$%#x", c.value), "AX")
-		a.i("VPBROADCASTQ", "AX", c.to)
+// constants are what Z28 to Z31 hold in every function.
+var constants = []struct {
+	value uint64
+	to    string
+}{{1<<52 - 1, mask}, {1<<52 - 28<<12, p1}, {1<<24 - 1, p2}, {28 << 12, k}}
+
+func (a *asm) data() {
+	a.p("")
+	for i, c := range constants {
+		a.p("DATA constants<>+%d(SB)/8, $%#x", 8*i, c.value)
 	}
+	a.p("GLOBL constants<>(SB), RODATA|NOPTR, $%d", 8*len(constants))
 }
 
 func (a *asm) end() {
@@ -275,7 +283,6 @@ func (a *asm) spread() {
 	a.function("spreadIFMA", "dst, src *Elem128", "", "DI", "SI")
 	a.p("\t// A number shifted by 28 bits is h·2^128 + rest, h < 2^28, and ≡ rest + h·(28·2^12)·2^52 − h < 2^129: the limbs")
 	a.p("\t// that get these are below 2^53, and above −2^28.")
-	a.constants()
 	a.load("SI", 0, z(0, 2))
 	a.apart("Z0", "Z1", "Z0", "Z2")
 	u := z(3, 3)
@@ -302,7 +309,6 @@ func (a *asm) rangeColumns() {
 	a.p("\t// that in Z5–Z9. A block adds five halves below 2^52 to a limb at most, so that 512 blocks cannot fill it. As d and r are below")
 	a.p("\t// 2^129, the new d is below 2^102 + p: top limbs have 25 bits.")
 	a.p("\t// Z10–Z12 and then Z19–Z21 hold d, Z13–Z15 first r, then w; Z22–Z24 hold x.")
-	a.constants()
 	a.p("column:")
 	a.zero(z(0, 10)...)
 	a.i("MOVQ", "SI", "R10")
@@ -362,7 +368,6 @@ func (a *asm) fold() {
 	a.i("JNE", "limb")
 	a.p("\t// To that is added weight·src + shift·1, weight and shift in limbs. All are 257 products of numbers below 2^129 and 2^128,")
 	a.p("\t// less than 2^156·2^110, so that what is left is below 2p.")
-	a.constants()
 	a.i("LEAQ", "(R8)(R8*2)", "R9")
 	a.load("CX", -5*64, sum[:5])
 	a.zero(sum[5])
@@ -389,7 +394,6 @@ func (a *asm) fold() {
 func (a *asm) dot() {
 	a.function("dotIFMA", "sums *[5][8]uint64, w *Elem128, x *byte, stride uintptr, blocks int", "", "DI", "SI", "DX", "R8", "CX")
 	a.p("\t// A block adds five halves below 2^52 to a limb at most, so that 512 blocks cannot fill it.")
-	a.constants()
 	a.i("LEAQ", "(R8)(R8*2)", "R9")
 	t := z(0, 5)
 	a.zero(t...)
@@ -419,7 +423,6 @@ func (a *asm) weigh() {
 	a.function("weighIFMA", "dst, x *byte, weights *uint64, n, blocks int", "", "DI", "SI", "DX", "BX", "CX")
 	a.p("\t// The sum v of n ≤ 51 weighed elements is below 2^180, as the weights together are below 2^52; a limb adds up less than")
 	a.p("\t// 3·51 halves below 2^52. Z19–Z22 are the sum, Z4–Z6 an element and Z8 its weight.")
-	a.constants()
 	a.i("MOVQ", "BX", "R8")
 	a.i("SHLQ", "$4", "R8")
 	a.i("LEAQ", "(R8)(R8*2)", "R9")
@@ -479,7 +482,6 @@ func (a *asm) gatedPowers() {
 	a.function("gatedPowersIFMA", "u, dst, r *Elem128, gates *byte, seeds *Elem128, chunk int", "", "DI", "R8", "SI", "DX", "BX", "CX")
 	a.p("\t// Z10–Z12 hold the power, first 1 = 2^128 − p, Z13–Z15 r, Z22–Z24 the gated power, Z5–Z7 a seed's factor. Z0–Z4 add up products")
 	a.p("\t// of the two, five halves below 2^52 to a limb each time, and with chunk ≤ 512 stay below 2^64, the sum below 2^156·2^110.")
-	a.constants()
 	a.zero(z(0, 5)...)
 	a.load("SI", 0, right)
 	a.p("\t// 2^128 − p is −1 and 28·2^12 in limbs; no carry is needed where only the low 52 bits count.")
@@ -522,7 +524,6 @@ func (a *asm) gatedPowers() {
 func (a *asm) sumGaps() {
 	a.function("sumGapsIFMA", "dst *Elem128, step uintptr, u *Elem128, gaps *byte, chunk, rows int", "", "DI", "R8", "SI", "DX", "BX", "CX")
 	a.p("\t// A gap is eight bits, all ones where u is added, else zeros. A limb is at most the sum of 512 below 2^53, all of them below 2^138.")
-	a.constants()
 	a.p("row:")
 	a.zero(quot...)
 	a.i("MOVQ", "SI", "AX")
