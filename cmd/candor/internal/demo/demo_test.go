@@ -107,7 +107,7 @@ func TestKilledServersLoseAndDoubleNothing(t *testing.T) {
 func TestFewerThanTenAreWithheld(t *testing.T) {
 	t.Parallel()
 	o := options(t, doubling(9))
-	o.Window = 2 * time.Second
+	o.Window = 5 * time.Second
 	summary, err := demo.Run(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)
@@ -135,7 +135,7 @@ func TestManyMetrics(t *testing.T) {
 		table.Organisations = append(table.Organisations, org)
 	}
 	o := options(t, table)
-	o.Window = 4 * time.Second
+	o.Window = 8 * time.Second
 	summary, err := demo.Run(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)

@@ -171,7 +171,7 @@ func TestNoServerLearnsACount(t *testing.T) {
 		table.Organisations = append(table.Organisations, figures.Organisation{Name: name, Values: []int64{int64(v)}, Missing: []bool{false}})
 	}
 	o := options(t, table)
-	o.Window = 3 * time.Second
+	o.Window = 8 * time.Second
 	recorders := map[string]*recorder{"leader": {}, "helper": {}}
 	o.Hooks.Endpoint = func(role, address string) string { return recorders[role].endpoint(t, address) }
 	var mu sync.Mutex
