@@ -115,6 +115,9 @@ func (d *demo) submit(ctx context.Context) error {
 		})
 	}
 	if err := group.Wait(); err != nil {
+		if !time.Now().Before(c.document.Window.Closes) {
+			return fmt.Errorf("the window of %s closed before all members had sent: give them longer with --window (%w)", c.window(), err)
+		}
 		return err
 	}
 	if err := d.correctAndIntrude(ctx, cl); err != nil {
