@@ -508,9 +508,10 @@ func (a *asm) gatedPowers() {
 	a.i("DECQ", "CX")
 	a.i("JNZ", "power")
 	for i, r := range z(0, 5) {
-		a.i("VMOVDQA64", r, sum[i])
 		if i < 3 {
 			a.i("VPADDQ", mask, r, sum[i])
+		} else {
+			a.i("VMOVDQA64", r, sum[i])
 		}
 	}
 	a.zero(append(left, sum[5])...)
