@@ -169,16 +169,6 @@ func (r *reference) encode(v []*big.Int) []byte {
 	return b
 }
 
-func (r *reference) decode(b []byte) []*big.Int {
-	var v []*big.Int
-	for ; len(b) > 0; b = b[r.size:] {
-		e := slices.Clone(b[:r.size])
-		slices.Reverse(e)
-		v = append(v, new(big.Int).SetBytes(e))
-	}
-	return v
-}
-
 func (r *reference) random(rng *rand.Rand, n int) []*big.Int {
 	v := make([]*big.Int, n)
 	for i := range v {

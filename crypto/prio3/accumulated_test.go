@@ -18,7 +18,7 @@ var accumulated = []struct {
 }{
 	{100, "21ff694a648cced4a2a2c211dc0bcd77e3ac210e17fdc6683c936da8b018dc97"},
 	{10000, "513a94686afb1047163e0590372d98eb76c5480fa3a29dca24ebd4841bfbae38"},
-	{1000000, ""},
+	{1000000, "d4095bbb1edfd74346b4aab986c975d793a6001ff13e1af336107d46f4add36f"},
 }
 
 func TestAccumulated(t *testing.T) {
