@@ -37,13 +37,13 @@ type system[E comparable] struct {
 	gadget  gadget[E]
 	log, p  int // p = 2^log, the order of the wires' roots of unity
 	m, n    int
-	cosets  int // n/p
-	roots   []E // w_p^i, i < p/2
-	inverse []E // w_p^−i, i < p/2
-	invP    E   // 1/p
-	half    E   // 1/2
-	shifts  []E // w_n^−c for each coset c
-	twists  [][]E
+	cosets  int   // n/p
+	roots   []E   // w_p^i, i < p/2
+	inverse []E   // w_p^−i, i < p/2
+	invP    E     // 1/p
+	half    E     // 1/2
+	shifts  []E   // w_n^−c for each coset c
+	twists  [][]E // for each coset what shifts a polynomial's coefficients, bit-reversed, to it
 	missing [][]E // each of the n − m values that a proof leaves out, as a combination of the others
 	pairs   []E   // see rangeCheck.provePairs
 	square0 []E   // likewise

@@ -37,7 +37,7 @@ var mutants = []struct{ what, file, old, new string }{
 	{"elements of aggregate shares unchecked", "prio3/aggregate.go", `return v.checkElements("share", share)`, "return nil"},
 	{"public share of another length", "prio3/steps.go", `if err := checkSize("public share", publicShare, v.PublicShareSize()); err != nil {`, "if err := error(nil); err != nil {"},
 	{"own part taken from the public share", "prio3/verify.go", "copy(l.public, l.report.PublicShare)\n", "defer copy(l.public, l.report.PublicShare)\n"},
-	{"nonce not in the query randomness", "prio3/verify.go", "w.in[i] = stream{seed: w.key[:], head: l.head[:], out: l.query}", "w.in[i] = stream{seed: w.key[:], head: l.head[:1], out: l.query}"},
+	{"nonce not in the query randomness", "prio3/verify.go", "in[i] = stream{seed: w.key[:], head: l.head[:], out: l.query}", "in[i] = stream{seed: w.key[:], head: l.head[:1], out: l.query}"},
 	{"carry lost in Field128", "field/f128.go", "return t0, t1, t2 + h1 + c + d", "return t0, t1, t2 + h1 + c"},
 	{"borrow lost in Field64", "field/f64.go", "t -= -borrow & eps64", "t -= borrow & eps64"},
 	{"modulus itself accepted in Field128", "field/vec128.go", "_, b := bits.Sub64(lo, 1, 0)", "_, b := bits.Sub64(lo, 2, 0)"},

@@ -1,8 +1,8 @@
 // Package prio3 is Prio3, the verifiable distributed aggregation function that DAP carries: a Client splits its measurement into
 // input shares, aggregators check together that it is valid without seeing it, and add up shares of the measurements.
 //
-// [New] makes one of the five variants for DAP: two aggregators, one proof. A Client calls [VDAF.Shard]. Each aggregator
-// makes a [Verifier] per worker and gives it batches of reports; the Leader's and the Helper's results are the ping-pong messages of
+// [New] makes one of the five variants for DAP: two aggregators, one proof. A Client calls [VDAF.Shard], or makes a [Sharder] where it has
+// many measurements. Each aggregator makes a [Verifier] per worker and gives it batches of reports; the Leader's and the Helper's results are the ping-pong messages of
 // DAP. Output shares are added with [VDAF.AddShare], and a Collector joins the two sums with [VDAF.Unshard].
 //
 // Whatever is secret is handled in time that depends on lengths only. Nothing here reads randomness: it is a parameter.

@@ -20,6 +20,7 @@ peer: build ## check vectors against the prio crate in both directions (needs ca
 		echo "== the prio crate's, checked by ours" && \
 		$(PEER_BIN) generate "$$tmp/theirs" $(PEER_SEED) $(PEER_COUNT) && \
 		$(BIN)/candor vectors verify "$$tmp/theirs" >"$$tmp/log" || { cat "$$tmp/log"; exit 1; }; tail -n 1 "$$tmp/log"; \
+		echo "== for the speeds side by side: make bench-prio3"; \
 	fi
 peer-build:
 	cargo build --quiet --release --locked --manifest-path $(PEER)/Cargo.toml

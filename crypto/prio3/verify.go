@@ -59,73 +59,90 @@ func (v *VDAF) NewVerifier(aggID int, verifyKey [VerifyKeySize]byte, ctx []byte)
 	return w
 }
 
-// init computes the verifier shares, without framing, and the joint randomness seeds of the reports in the first n lanes. All are well formed.
+// init computes the verifier shares, without framing, and the joint randomness seeds of the reports in the first n lanes. All are
+// well formed. Each step is taken for all lanes before the next.
 func (w *Verifier) init(n int) {
-	lanes, x := w.lanes[:n], &w.expander
-	meas, proof := w.measSize(), w.measSize()+w.proofSize()
-	agg, proofs := byte(w.agg), byte(w.proofs)
+	lanes, in := w.lanes[:n], w.in[:n]
 	if w.agg == Leader {
-		for i := range lanes {
-			l := &lanes[i]
-			l.meas, l.proof = l.report.InputShare[:meas], l.report.InputShare[meas:proof]
-		}
+		w.alias(lanes)
 	} else {
-		for i := range lanes {
-			l := &lanes[i]
-			l.meas, l.proof = l.expanded[:meas], l.expanded[meas:]
-			l.head[0] = agg
-			w.in[i] = stream{seed: l.report.InputShare[:xof.SeedSize], head: l.head[:1], out: l.meas}
-		}
-		x.vectors(usageMeasShare, w.in[:n])
-		for i := range lanes {
-			l := &lanes[i]
-			l.head[0], l.head[1] = proofs, agg
-			w.in[i].head, w.in[i].out = l.head[:2], l.proof
-		}
-		x.vectors(usageProofShare, w.in[:n])
+		w.expand(lanes, in)
 	}
-
 	if w.hasJoint() {
-		for i := range lanes {
-			l := &lanes[i]
-			blind := l.report.InputShare[len(l.report.InputShare)-xof.SeedSize:]
-			copy(l.public, l.report.PublicShare)
-			l.head[0] = agg
-			copy(l.head[1:], l.report.Nonce[:])
-			w.in[i] = stream{blind, l.head[:], l.meas, nth(l.public, w.agg, w.shares)}
-		}
-		x.bytes(usageJointRandPart, w.in[:n])
-		for i := range lanes {
-			l := &lanes[i]
-			copy(l.verifier[w.vectorSize():], nth(l.public, w.agg, w.shares))
-			w.in[i] = stream{seed: w.zero[:], head: l.public, out: l.seed[:]}
-		}
-		x.bytes(usageJointRandSeed, w.in[:n])
-		for i := range lanes {
-			l := &lanes[i]
-			l.head[0] = proofs
-			w.in[i] = stream{seed: l.seed[:], head: l.head[:1], out: l.joint}
-		}
-		x.vectors(usageJointRand, w.in[:n])
+		w.deriveJoint(lanes, in)
 	}
-
 	for i := range lanes {
 		l := &lanes[i]
-		l.head[0] = proofs
+		l.head[0] = byte(w.proofs)
 		copy(l.head[1:], l.report.Nonce[:])
-		w.in[i] = stream{seed: w.key[:], head: l.head[:], out: l.query}
+		in[i] = stream{seed: w.key[:], head: l.head[:], out: l.query}
 	}
-	x.vectors(usageQueryRand, w.in[:n])
+	w.expander.vectors(usageQueryRand, in)
+	for i := range lanes {
+		w.query(&lanes[i])
+	}
+}
 
+// alias takes the Leader's measurement and proof shares from its input shares.
+func (w *Verifier) alias(lanes []lane) {
+	meas, proof := w.measSize(), w.measSize()+w.proofSize()
 	for i := range lanes {
 		l := &lanes[i]
-		l.err = nil
-		for j := range w.proofs {
-			ok := w.worker.Query(nth(l.verifier[:w.vectorSize()], j, w.proofs), l.meas, nth(l.proof, j, w.proofs),
-				nth(l.query, j, w.proofs), nth(l.joint, j, w.proofs))
-			if !ok {
-				l.err = ErrInvalid
-			}
+		l.meas, l.proof = l.report.InputShare[:meas], l.report.InputShare[meas:proof]
+	}
+}
+
+// expand expands a Helper's measurement and proof shares from its seeds.
+func (w *Verifier) expand(lanes []lane, in []stream) {
+	meas := w.measSize()
+	for i := range lanes {
+		l := &lanes[i]
+		l.meas, l.proof = l.expanded[:meas], l.expanded[meas:]
+		l.head[0] = byte(w.agg)
+		in[i] = stream{seed: l.report.InputShare[:xof.SeedSize], head: l.head[:1], out: l.meas}
+	}
+	w.expander.vectors(usageMeasShare, in)
+	for i := range lanes {
+		l := &lanes[i]
+		l.head[0], l.head[1] = byte(w.proofs), byte(w.agg)
+		in[i].head, in[i].out = l.head[:2], l.proof
+	}
+	w.expander.vectors(usageProofShare, in)
+}
+
+// deriveJoint derives the joint randomness: from all parts in the public share, but for the own part, which is computed afresh from the
+// own blind and measurement share, so that a Client cannot choose it.
+func (w *Verifier) deriveJoint(lanes []lane, in []stream) {
+	for i := range lanes {
+		l := &lanes[i]
+		copy(l.public, l.report.PublicShare)
+		l.head[0] = byte(w.agg)
+		copy(l.head[1:], l.report.Nonce[:])
+		blind := l.report.InputShare[len(l.report.InputShare)-xof.SeedSize:]
+		in[i] = stream{blind, l.head[:], l.meas, nth(l.public, w.agg, w.shares)}
+	}
+	w.expander.bytes(usageJointRandPart, in)
+	for i := range lanes {
+		l := &lanes[i]
+		copy(l.verifier[w.vectorSize():], nth(l.public, w.agg, w.shares))
+		in[i] = stream{seed: w.zero[:], head: l.public, out: l.seed[:]}
+	}
+	w.expander.bytes(usageJointRandSeed, in)
+	for i := range lanes {
+		l := &lanes[i]
+		l.head[0] = byte(w.proofs)
+		in[i] = stream{seed: l.seed[:], head: l.head[:1], out: l.joint}
+	}
+	w.expander.vectors(usageJointRand, in)
+}
+
+// query writes the elements of the lane's verifier share.
+func (w *Verifier) query(l *lane) {
+	l.err = nil
+	vector := l.verifier[:w.vectorSize()]
+	for j := range w.proofs {
+		if !w.worker.Query(nth(vector, j, w.proofs), l.meas, nth(l.proof, j, w.proofs), nth(l.query, j, w.proofs), nth(l.joint, j, w.proofs)) {
+			l.err = ErrInvalid
 		}
 	}
 }
