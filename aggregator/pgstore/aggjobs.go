@@ -88,7 +88,7 @@ func inOrder[J any](list []leasable[J]) []J {
 }
 
 func (t *tx) AddAggregationJob(job store.AggregationJob) error {
-	if err := t.check(true); err != nil {
+	if err := t.checkReports(true); err != nil {
 		return err
 	}
 	if exists, err := t.exists("job_exists", job.Task[:], job.ID[:]); err != nil {
@@ -170,7 +170,7 @@ func (t *tx) AggregationJob(task dap.TaskID, id dap.AggregationJobID) (store.Agg
 }
 
 func (t *tx) JobReports(job store.AggregationJob) ([]store.Report, error) {
-	if err := t.check(false); err != nil {
+	if err := t.checkReports(false); err != nil {
 		return nil, err
 	}
 	var reports []store.Report
@@ -199,7 +199,7 @@ func (t *tx) JobReports(job store.AggregationJob) ([]store.Report, error) {
 
 // leased returns the stored job if it is live and its Revision is the caller's.
 func (t *tx) leased(job store.AggregationJob) (store.AggregationJob, error) {
-	if err := t.checkOnly(true); err != nil {
+	if err := t.check(true); err != nil {
 		return job, err
 	}
 	stored, err := t.AggregationJob(job.Task, job.ID)

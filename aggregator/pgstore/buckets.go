@@ -52,7 +52,7 @@ func (t *tx) MarkAggregated(task dap.TaskID, bucket store.BucketID, ids []dap.Re
 }
 
 func (t *tx) AggregatedReports(task dap.TaskID, batch store.Batch, after *dap.ReportID, limit int) ([]dap.ReportID, error) {
-	if err := t.check(false); err != nil {
+	if err := t.checkReports(false); err != nil {
 		return nil, err
 	}
 	from := []byte{}

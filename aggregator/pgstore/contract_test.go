@@ -71,4 +71,9 @@ func (p place) empty() error {
 	return errors.Join(err, conn.Close(ctx))
 }
 
-func TestContract(t *testing.T) { storetest.Run(t, places(t)) }
+func TestContract(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes half a minute; TestSmoke does not")
+	}
+	storetest.Run(t, places(t))
+}

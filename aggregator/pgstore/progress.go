@@ -60,7 +60,7 @@ func (t *tx) flushCounts() error {
 
 func (t *tx) Progress(task dap.TaskID, batch store.Batch) (store.Progress, error) {
 	var p store.Progress
-	if err := t.check(false); err != nil {
+	if err := t.checkReports(false); err != nil {
 		return p, err
 	}
 	if err := t.flushCounts(); err != nil {
@@ -91,7 +91,7 @@ func toProgress(n [4]int64) store.Progress {
 func toTime(b []byte) dap.Time { return dap.Time(binary.BigEndian.Uint64(b)) }
 
 func (t *tx) LeaderBatches(task dap.TaskID) ([]store.LeaderBatch, error) {
-	if err := t.check(false); err != nil {
+	if err := t.checkReports(false); err != nil {
 		return nil, err
 	}
 	if err := t.flushCounts(); err != nil {

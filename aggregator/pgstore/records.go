@@ -13,7 +13,7 @@ import (
 )
 
 func (t *tx) Records(fn func(store.Record) error) error {
-	if err := t.check(false); err != nil {
+	if err := t.checkReports(false); err != nil {
 		return err
 	}
 	if err := t.flushCounts(); err != nil {
@@ -211,7 +211,7 @@ func (t *tx) roundRecords(task dap.TaskID, fn func(store.Record) error) error {
 }
 
 func (t *tx) AddRecord(record store.Record) error {
-	if err := t.check(true); err != nil {
+	if err := t.checkReports(true); err != nil {
 		return err
 	}
 	switch r := record.(type) {

@@ -11,7 +11,7 @@ import (
 )
 
 func (t *tx) AddReport(task dap.TaskID, r store.Report) error {
-	if err := t.checkOnly(true); err != nil {
+	if err := t.check(true); err != nil {
 		return err
 	}
 	key := reportKey{task, r.ID}
@@ -92,7 +92,7 @@ func (t *tx) again() error {
 }
 
 func (t *tx) ReportState(task dap.TaskID, id dap.ReportID) (store.ReportState, error) {
-	if err := t.check(false); err != nil {
+	if err := t.checkReports(false); err != nil {
 		return 0, err
 	}
 	var state int16
@@ -104,7 +104,7 @@ func (t *tx) ReportState(task dap.TaskID, id dap.ReportID) (store.ReportState, e
 }
 
 func (t *tx) UnassignedReports(task dap.TaskID, now time.Time, limit int) ([]store.Report, error) {
-	if err := t.check(false); err != nil {
+	if err := t.checkReports(false); err != nil {
 		return nil, err
 	}
 	var reports []store.Report
@@ -119,7 +119,7 @@ func (t *tx) UnassignedReports(task dap.TaskID, now time.Time, limit int) ([]sto
 }
 
 func (t *tx) DeferReports(task dap.TaskID, ids []dap.ReportID, notBefore time.Time) error {
-	if err := t.check(true); err != nil {
+	if err := t.checkReports(true); err != nil {
 		return err
 	}
 	_, err := t.exec("reports_defer", task[:], idBytes(ids), notBefore)
@@ -127,7 +127,7 @@ func (t *tx) DeferReports(task dap.TaskID, ids []dap.ReportID, notBefore time.Ti
 }
 
 func (t *tx) RejectReports(task dap.TaskID, rejected []store.Rejection) error {
-	if err := t.check(true); err != nil || len(rejected) == 0 {
+	if err := t.checkReports(true); err != nil || len(rejected) == 0 {
 		return err
 	}
 	ids, codes := make([]dap.ReportID, len(rejected)), make([]int16, len(rejected))

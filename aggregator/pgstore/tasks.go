@@ -29,7 +29,7 @@ func (t *tx) PinTask(task dap.TaskID, digest [32]byte) error {
 }
 
 func (t *tx) Count(task dap.TaskID, counter string, n uint64) error {
-	if err := t.checkOnly(true); err != nil {
+	if err := t.check(true); err != nil {
 		return err
 	}
 	_, err := t.exec("task_count", task[:], counter, t.shard, int64(n))
@@ -52,7 +52,7 @@ func (t *tx) Counters(task dap.TaskID) (map[string]uint64, error) {
 }
 
 func (t *tx) DeleteTask(task dap.TaskID) error {
-	if err := t.check(true); err != nil {
+	if err := t.checkReports(true); err != nil {
 		return err
 	}
 	for key := range t.counts {

@@ -79,15 +79,8 @@ func (t *tx) end() {
 	_ = t.pg.Rollback(ctx) // an error means that the connection is gone, and the transaction with it
 }
 
-// check is called first by every method, and finds misuse. It also writes what was put off.
+// check is called first by every method, and finds misuse.
 func (t *tx) check(write bool) error {
-	if err := t.checkOnly(write); err != nil {
-		return err
-	}
-	return t.flushUploads()
-}
-
-func (t *tx) checkOnly(write bool) error {
 	if t.ended {
 		panic("pgstore: internal error: a Tx was used after its function returned")
 	}
@@ -95,6 +88,14 @@ func (t *tx) checkOnly(write bool) error {
 		return errReadOnly
 	}
 	return t.failed
+}
+
+// checkReports is check for methods that look at reports: it adds those that were put off.
+func (t *tx) checkReports(write bool) error {
+	if err := t.check(write); err != nil {
+		return err
+	}
+	return t.flushUploads()
 }
 
 // flush writes everything that was put off.
