@@ -133,10 +133,13 @@ func (t *Task) AggregatesFrom() time.Time {
 	return closes
 }
 
-// Expired says whether the task's interval has ended at now, with skew to spare: no report can be accepted any more.
-func (t *Task) Expired(now time.Time, skew time.Duration) bool {
+// Expired says whether the task's interval, or the window of its round if that was extended, ended longer than spare ago.
+func (t *Task) Expired(now time.Time, spare time.Duration) bool {
 	closes, ok := t.Closes()
-	return ok && now.After(closes.Add(skew))
+	if from := t.AggregatesFrom(); from.After(closes) {
+		closes = from
+	}
+	return ok && now.After(closes.Add(spare))
 }
 
 // Bucket returns the ID of the bucket that a report belongs to; batch is that of its job in leader-selected tasks, else nil.

@@ -157,6 +157,28 @@ func TestConformance_112_Retention(t *testing.T) {
 	})
 }
 
+// A round that was extended is over when its extension is.
+func TestExpired(t *testing.T) {
+	keys := aggregatortest.NewKeys(t)
+	window := dap.Interval{Start: start, Duration: 2}
+	task := keys.LeaderTask(aggregatortest.NewRoundTask(t, aggregatortest.TaskSpec{Interval: &window, RoundHash: new([32]byte)}))
+	closes := aggregatortest.Start.Add(2 * time.Hour)
+	for _, c := range []struct {
+		until time.Time
+		at    time.Duration // after the window
+		want  bool
+	}{{time.Time{}, 0, false}, {time.Time{}, 61 * time.Minute, true}, {closes.Add(time.Hour), 61 * time.Minute, false}, {closes.Add(time.Hour), 121 * time.Minute, true}} {
+		task.Until = c.until
+		if got := task.Expired(closes.Add(c.at), time.Hour); got != c.want {
+			t.Errorf("until %v, %v after the window: expired %v, want %v", c.until, c.at, got, c.want)
+		}
+	}
+	endless := keys.LeaderTask(aggregatortest.NewRoundTask(t, aggregatortest.TaskSpec{}))
+	if endless.Expired(aggregatortest.Start.AddDate(1000, 0, 0), 0) {
+		t.Error("a task without an interval has expired")
+	}
+}
+
 // A recorder notes how much randomness is asked for at a time.
 type recorder struct{ sizes []int }
 
