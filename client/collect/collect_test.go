@@ -50,7 +50,7 @@ func settled(t *testing.T, c *aggregatortest.Coalition, dir string, change func(
 		ctx, cancel := context.WithTimeout(t.Context(), 150*time.Millisecond)
 		err = r.Collect(ctx)
 		cancel()
-		if !errors.Is(err, collect.ErrTooEarly) {
+		if !errors.Is(err, collect.ErrTooEarly) && !errors.Is(err, context.DeadlineExceeded) { // a slow machine is asked again
 			return r, err
 		}
 		c.Settle(5)
