@@ -149,7 +149,7 @@ func (p *Postgres) Start() error {
 	}
 	p.log = log
 	// Without fsync a crash of the machine would lose data, a crash of the server does not: all that tests can cause.
-	p.server = p.command("postgres", "-D", p.data(), "-k", p.dir, "-c", "listen_addresses=", "-c", "fsync=off", "-c", "max_connections=200")
+	p.server = p.command("postgres", "-D", p.data(), "-k", p.dir, "-c", "listen_addresses=", "-c", "fsync=off", "-c", "max_connections=200", "-c", "max_pred_locks_per_transaction=1024", "-c", "max_pred_locks_per_page=32", "-c", "max_pred_locks_per_relation=20000")
 	p.server.Stdout, p.server.Stderr = log, log
 	if err := p.server.Start(); err != nil {
 		return err
