@@ -95,7 +95,7 @@ func TestConformanceDocument(t *testing.T) {
 func checkDocument(text string, tests map[string]namedTest) (problems []string) {
 	problem := func(format string, args ...any) { problems = append(problems, fmt.Sprintf(format, args...)) }
 	seen := make(map[int]bool)
-	for _, line := range strings.Split(text, "\n") {
+	for line := range strings.SplitSeq(text, "\n") {
 		if !strings.HasPrefix(line, "| ") || strings.HasPrefix(line, "| item") {
 			continue
 		}
