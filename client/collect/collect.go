@@ -191,6 +191,20 @@ func (r *Round) finish(ctx context.Context, t *task) error {
 			return err
 		}
 	}
+	if len(t.kept.Counted) == 0 {
+		members, err := r.members(ctx, t)
+		if err != nil {
+			return err
+		}
+		for _, m := range members {
+			if m.Counted {
+				t.kept.Counted = append(t.kept.Counted, m.Member)
+			}
+		}
+		if err := r.save(t); err != nil {
+			return err
+		}
+	}
 	if _, err := r.batch(ctx, t); err != nil {
 		return err
 	}
@@ -203,11 +217,16 @@ func (r *Round) refusal(ctx context.Context, t *task, err error) error {
 	problem, isProblem := errors.AsType[*dap.Problem](err)
 	switch {
 	case isProblem && problem.Type == dap.InvalidBatchSize:
-		sent, err := r.sent(ctx, t)
+		members, err := r.members(ctx, t)
 		if err != nil {
 			return err
 		}
-		t.kept.Refused, t.kept.Sent = problem.Detail, sent
+		t.kept.Refused, t.kept.Sent = problem.Detail, 0
+		for _, m := range members {
+			if m.Sent {
+				t.kept.Sent++
+			}
+		}
 		r.cfg.Progress(t.name(), "withheld by the aggregators: "+problem.Detail)
 		return r.save(t)
 	case ctx.Err() != nil:

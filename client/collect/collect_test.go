@@ -81,6 +81,9 @@ func TestCollect(t *testing.T) {
 		t.Fatal(err)
 	}
 	b := batches[0]
+	if len(b.Members) != 11 || b.Members[0] != "m1" {
+		t.Errorf("counted %v", b.Members)
+	}
 	if b.Reports != 11 || len(b.Leaves[0]) != 2 || len(b.Leaves[1]) != 2 || b.Statements[1].Role != release.Helper {
 		t.Errorf("collected %d reports, %d and %d leaves", b.Reports, len(b.Leaves[0]), len(b.Leaves[1]))
 	}

@@ -17,6 +17,7 @@ type kept struct {
 	Task    dap.TaskID         `json:"task"`
 	Job     json.RawMessage    `json:"job,omitempty"`     // a collector.Job
 	Answers [2]json.RawMessage `json:"answers"`           // the statements with their salts, of Leader and Helper; null: not here yet
+	Counted []string           `json:"counted,omitempty"` // members whose reports were aggregated, as the Leader says
 	Refused string             `json:"refused,omitempty"` // why there is no aggregate share
 	Sent    uint64             `json:"sent,omitempty"`    // of a refused batch: members that had sent
 }

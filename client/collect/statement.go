@@ -136,6 +136,9 @@ func (r *Round) batch(ctx context.Context, t *task) (release.Batch, error) {
 		return fail(err)
 	}
 	b.Reports = result.ReportCount
+	if uint64(len(t.kept.Counted)) == b.Reports { // else nobody knows whose they are
+		b.Members = t.kept.Counted
+	}
 	for i, s := range r.servers() {
 		var salts []byte
 		if b.Statements[i], salts, err = r.open(t, t.kept.Answers[i], s); err != nil {
@@ -165,23 +168,22 @@ func leaves(share, salts []byte) ([]release.Leaf, error) {
 	return list, nil
 }
 
-// sent returns how many members have sent a report, as the Leader says.
-func (r *Round) sent(ctx context.Context, t *task) (n uint64, err error) {
-	s := r.servers()[0]
-	text, err := r.resource(ctx, s, t, "members", 1<<20)
+// A memberState is what the Leader says of a member: that it sent and was counted, never what.
+type memberState struct {
+	Member  string `json:"member"`
+	Sent    bool   `json:"sent"`
+	Counted bool   `json:"counted"`
+}
+
+// members asks the Leader who has sent.
+func (r *Round) members(ctx context.Context, t *task) (members []memberState, err error) {
+	r.cfg.Progress(t.name(), "asking the Leader who has sent")
+	text, err := r.resource(ctx, r.servers()[0], t, "members", 1<<20)
+	if err == nil {
+		err = json.Unmarshal(text, &members)
+	}
 	if err != nil {
-		return 0, fmt.Errorf("%s: who has sent, from the Leader: %w", t.name(), err)
+		return nil, fmt.Errorf("%s: who has sent, from the Leader: %w", t.name(), err)
 	}
-	var members []struct {
-		Sent bool `json:"sent"`
-	}
-	if err := json.Unmarshal(text, &members); err != nil {
-		return 0, fmt.Errorf("%s: who has sent, from the Leader: %w", t.name(), err)
-	}
-	for _, m := range members {
-		if m.Sent {
-			n++
-		}
-	}
-	return n, nil
+	return members, nil
 }

@@ -27,6 +27,8 @@ type Publication struct {
 	Date      string
 	Previous  *release.Bundle
 	What, Why string
+
+	History History // all other releases of the coalition that count the same things
 }
 
 // Assemble decides every figure and makes the bundle of a round, unsigned. A rehearsal is refused: its figures
@@ -39,9 +41,19 @@ func Assemble(p Publication) (release.Bundle, error) {
 	if d.Rehearsal {
 		return fail(errors.New("it is a rehearsal with synthetic figures, and is never released"))
 	}
-	plan, err := PlanRound(d, p.Catalogue, p.Batches)
+	if p.Previous != nil { // its words may change, and no figure may appear
+		e, err := NewEarlier(*p.Previous)
+		if err != nil {
+			return fail(err)
+		}
+		p.History.Earlier = append(slices.Clone(p.History.Earlier), e)
+	}
+	plan, err := PlanRound(d, p.Catalogue, p.Batches, p.History)
 	if err != nil {
 		return fail(err)
+	}
+	if plan.Refused != nil {
+		return fail(plan.Refused)
 	}
 	b := release.Bundle{
 		Package:  release.DataPackage{Name: "candor-" + d.ID, Title: "Industry-wide figures, " + d.Period.Label, Licence: p.Licence},
@@ -49,7 +61,7 @@ func Assemble(p Publication) (release.Bundle, error) {
 		Ratios:   plan.Ratios,
 		CodeBook: p.CodeBook,
 		Method:   MethodNote(d),
-		Round:    p.Signed.Encode(), Statements: plan.Statements, Opened: plan.Opened,
+		Round:    p.Signed.Encode(), Statements: plan.Statements, Opened: plan.Opened, Earlier: plan.Earlier,
 	}
 	if p.Catalogue != nil {
 		b.Catalogue = p.Catalogue.Canonical()
@@ -81,11 +93,33 @@ func revise(p Publication, figures []release.Figure) ([]release.Revision, error)
 	if p.Previous == nil {
 		return []release.Revision{{Number: 1, Date: p.Date, What: "First publication.", Why: "The round was closed and collected.", Figures: []release.RevisedFigure{}}}, nil
 	}
+	if err := onlyLess(p.Previous.Figures, figures); err != nil {
+		return nil, err
+	}
 	if p.What == "" || p.Why == "" {
 		return nil, errors.New("it was released before: a revision says what changed and why")
 	}
 	log := slices.Clone(p.Previous.Revisions)
 	return append(log, release.Revision{Number: len(log) + 1, Date: p.Date, What: p.What, Why: p.Why, Figures: release.Revise(p.Previous.Figures, figures)}), nil
+}
+
+// onlyLess reports figures that an earlier release of the same round did not show, or showed otherwise. One batch has one set of figures: what was
+// withheld then could, with what was shown, now give away another withheld cell.
+func onlyLess(before, now []release.Figure) error {
+	shown := map[release.Key]*int64{}
+	for _, f := range before {
+		shown[f.Key()] = f.Value
+	}
+	var errs []error
+	for _, f := range now {
+		switch v := shown[f.Key()]; {
+		case f.Value != nil && v == nil:
+			errs = append(errs, fmt.Errorf("figure %s: the release before did not show it, and a revision of the same batch shows nothing more", f.Key()))
+		case f.Value != nil && *v != *f.Value:
+			errs = append(errs, fmt.Errorf("figure %s: the release before says %d, and the same batch gives %d now", f.Key(), *v, *f.Value))
+		}
+	}
+	return errors.Join(errs...)
 }
 
 // headlines are the first totals with a number, one of each metric, and if there are none the first figures.

@@ -49,10 +49,10 @@ func ReadBounded(r io.Reader, name string) ([]byte, error) {
 
 // VerifyAt verifies the release at a location: rendered pages with the bundle below data/, or a bundle alone. The
 // error says that no release could be read there; all else is in the checks.
-func VerifyAt(at Location, trust *Trust) (Verification, error) {
+func VerifyAt(at Location, trust *Trust, earlier ...*Earlier) (Verification, error) {
 	files, err := at.bundle(dataDir)
 	if err == nil {
-		return Verify(files, &at, trust), nil
+		return Verify(files, &at, trust, earlier...), nil
 	}
 	if !errors.Is(err, fs.ErrNotExist) {
 		return Verification{}, err
@@ -60,12 +60,15 @@ func VerifyAt(at Location, trust *Trust) (Verification, error) {
 	if files, err = at.bundle(""); err != nil {
 		return Verification{}, err
 	}
-	return Verify(files, nil, trust), nil
+	return Verify(files, nil, trust, earlier...), nil
 }
 
-// ReadRelease reads the bundle of a release with pages.
+// ReadRelease reads the bundle of a release, with pages or without.
 func ReadRelease(at Location) (release.Bundle, release.Files, error) {
 	files, err := at.bundle(dataDir)
+	if errors.Is(err, fs.ErrNotExist) {
+		files, err = at.bundle("")
+	}
 	if err != nil {
 		return release.Bundle{}, nil, err
 	}

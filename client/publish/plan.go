@@ -20,8 +20,8 @@ type Cell struct {
 	// one at most. Its Estimate and SD are those of the cell.
 	Certificate *Certificate
 
-	// Since is the change of contributors since the figure that this one replaces; nil if it replaces none.
-	Since *Change
+	// Since are the changes of contributors since the earlier releases that show this figure.
+	Since []Change
 }
 
 // A Relation is a sum that readers know to hold between published figures: Total is the sum of Parts.
@@ -105,10 +105,13 @@ func (p *plan) alone(c Cell) Decision {
 		d.Status, d.Rule, d.Numbers = release.WithheldBlanked, "blanked", fmt.Sprintf("%d groups", c.Groups)
 	case c.Certificate != nil && !waived && !c.Certificate.Holds():
 		d.Status, d.Rule, d.Numbers = release.WithheldCertificate, "certificate", c.Certificate.String()
-	case c.Since != nil && !p.rules.Comparable(*c.Since):
-		d.Status, d.Rule = release.WithheldDifference, "difference"
-		d.Numbers = fmt.Sprintf("%d joined, %d left, %d corrected", c.Since.Joined, c.Since.Left, c.Since.Corrected)
 	default:
+		for _, change := range c.Since {
+			if why, ok := p.rules.difference(c, change); !ok {
+				d.Status, d.Rule, d.Numbers = release.WithheldDifference, "difference", why
+				return d
+			}
+		}
 		d.Status = release.Published
 		d.Value, d.CILow, d.CIHigh = &c.Estimate, &c.Low, &c.High
 		d.Numbers = fmt.Sprintf("%d groups", c.Groups)

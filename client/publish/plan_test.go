@@ -48,8 +48,8 @@ func decide(t *testing.T, cells []publish.Cell, relations ...publish.Relation) m
 func TestDecideAlone(t *testing.T) {
 	nine, blanked, uncollected, revised, moved := counted("nine", 5000, 1), counted("blanked", 5000, 1), counted("raw", 5000, 1), counted("revised", 5000, 1), counted("moved", 5000, 1)
 	nine.Groups, blanked.Blanked, uncollected.Uncollected = 9, true, true
-	revised.Since = &publish.Change{Corrected: 2, SamePeriod: true}
-	moved.Since = &publish.Change{Joined: 2, Left: 1}
+	revised.Since = []publish.Change{{Round: "r0", Corrected: 2, SamePeriod: true, Before: 4000}}
+	moved.Since = []publish.Change{{Round: "r0", Joined: 2, Left: 1}}
 	got := decide(t, []publish.Cell{counted("plain", 5000, 1), nine, blanked, uncollected, counted("small", 330, 1), revised, moved, answered("few", 26), answered("not few", 27), answered("negative", -40)})
 	for cell, want := range map[string]struct {
 		status  release.Status
@@ -60,7 +60,7 @@ func TestDecideAlone(t *testing.T) {
 		"blanked":  {release.WithheldBlanked, "40 groups"},
 		"raw":      {release.NotCollected, "beside the capped total"},
 		"small":    {release.WithheldCertificate, "3.12 < 3.20"},
-		"revised":  {release.WithheldDifference, "0 joined, 0 left, 2 corrected"},
+		"revised":  {release.WithheldDifference, "since r0: 0 joined, 0 left, 2 corrected; none or at least 4 groups"},
 		"moved":    {release.Published, "40 groups; certificate 49.82 ≥ 3.20"},
 		"few":      {release.Few, "26 is under 3 × 9"},
 		"not few":  {release.Published, "40 groups"},
@@ -159,7 +159,7 @@ func TestComplement(t *testing.T) {
 func TestComplementOfAnswers(t *testing.T) {
 	all := relation("total", "a", "b", "c")
 	changed := answered("a", 50)
-	changed.Since = &publish.Change{Joined: 1}
+	changed.Since = []publish.Change{{Joined: 1}}
 	m := decide(t, []publish.Cell{answered("total", 120), changed, answered("b", 40), answered("c", 30)}, all)
 	if diff := cmp.Diff([]string{"a", "c"}, hiddenCells(m)); diff != "" {
 		t.Errorf("one cell withheld (-want +got):\n%s", diff)
@@ -304,6 +304,8 @@ func TestComparable(t *testing.T) {
 		{publish.Change{Corrected: 1}, true}, // of another period: its figures are others anyway
 		{publish.Change{Corrected: 1, SamePeriod: true}, false}, {publish.Change{Corrected: 3, SamePeriod: true}, false},
 		{publish.Change{Corrected: 4, SamePeriod: true}, true}, {publish.Change{SamePeriod: true}, true},
+		{publish.Change{Unknown: true}, false}, {publish.Change{Net: 2}, false}, {publish.Change{Net: -2}, false}, {publish.Change{Net: -3}, true},
+		{publish.Change{Joined: 3, Net: 1}, false},
 	} {
 		if got := rules().Comparable(tc.change); got != tc.want {
 			t.Errorf("%+v: %v, want %v", tc.change, got, tc.want)

@@ -18,12 +18,16 @@ type RoundPlan struct {
 	Ratios     []release.Ratio
 	Statements []release.SignedStatement
 	Opened     []release.OpenedElement // of the published cells only
+	Earlier    []release.Earlier       // what the decisions were compared with
+
+	// Refused says why the round cannot be released at all: it corrects figures that are public and too few groups changed. Nil if it can.
+	Refused error
 }
 
 // PlanRound decides every figure of a round from its batches, which are in the order of the document's parts and
 // were checked (Batch.Check). catalogue is the one that the document names; nil for a calibration round, whose
-// metrics are in no catalogue: such a round has no ratios.
-func PlanRound(d *round.Document, catalogue *metric.Catalogue, batches []release.Batch) (RoundPlan, error) {
+// metrics are in no catalogue: such a round has no ratios. h is what was published before.
+func PlanRound(d *round.Document, catalogue *metric.Catalogue, batches []release.Batch, h History) (RoundPlan, error) {
 	fail := func(err error) (RoundPlan, error) {
 		return RoundPlan{}, fmt.Errorf("planning the release of round %s: %w", d.ID, err)
 	}
@@ -45,6 +49,21 @@ func PlanRound(d *round.Document, catalogue *metric.Catalogue, batches []release
 		return fail(err)
 	}
 	var plan RoundPlan
+	if plan.Earlier, err = h.records(d, parts); err != nil {
+		return fail(err)
+	}
+	plan.Refused = rc.rules.refusal(d, plan.Earlier)
+	states := map[release.Key]release.Figure{}
+	for _, s := range rc.decideStates(parts) {
+		states[anyRound(s.Key())] = s.Figure
+	}
+	for _, e := range h.Earlier {
+		for _, r := range plan.Earlier {
+			if r.Package == e.digest {
+				rc.compare(d, e, r, states)
+			}
+		}
+	}
 	if plan.Decisions, err = rc.decide(d, parts); err != nil {
 		return fail(err)
 	}
@@ -85,7 +104,7 @@ func checkCatalogue(d *round.Document, c *metric.Catalogue) error {
 
 // sumsOf adds the two shares of a batch.
 func sumsOf(p *round.Part, b release.Batch) (partSums, error) {
-	s := partSums{part: p, reports: b.Reports, refused: b.Refused != "", sums: make([]*int64, len(p.Cells))}
+	s := partSums{part: p, reports: b.Reports, members: b.Members, refused: b.Refused != "", sums: make([]*int64, len(p.Cells))}
 	if s.refused {
 		return s, nil
 	}

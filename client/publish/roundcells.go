@@ -17,6 +17,7 @@ type partSums struct {
 	part    *round.Part
 	reports uint64
 	refused bool     // the aggregators gave no share: too few groups
+	members []string // whose reports they are; nil if not known
 	blanked []uint32 // elements replaced by random ones
 	sums    []*int64 // by element, offsets taken off; nil = not known
 }
@@ -188,16 +189,22 @@ func (rc *roundCells) decide(d *round.Document, parts []partSums) ([]Decision, e
 		}
 		byKey[dec.Key()] = dec
 	}
-	for _, g := range rc.states {
-		for _, dec := range g.decide(rc.rules, parts[g.part]) {
-			byKey[dec.Key()] = dec
-		}
+	for _, dec := range rc.decideStates(parts) {
+		byKey[dec.Key()] = dec
 	}
 	out := make([]Decision, len(rc.order))
 	for i, k := range rc.order {
 		out[i] = byKey[k]
 	}
 	return out, release.CheckFigures(Figures(out))
+}
+
+// decideStates decides the states of availability of all metrics.
+func (rc *roundCells) decideStates(parts []partSums) (list []Decision) {
+	for _, g := range rc.states {
+		list = append(list, g.decide(rc.rules, parts[g.part])...)
+	}
+	return list
 }
 
 // decide decides the states of one metric.

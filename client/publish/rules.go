@@ -131,26 +131,3 @@ func CoarsenStates(figures []release.Figure, counts []int64) []release.Figure {
 	}
 	return out
 }
-
-// A Change is how the contributors of a figure differ from those of an earlier release that overlaps or
-// precedes it.
-type Change struct {
-	Joined, Left, Corrected int // groups
-	// SamePeriod marks a revision: unchanged members send the same noisy numbers again, so that the
-	// difference of the two figures is that of the changed members alone.
-	SamePeriod bool
-}
-
-// minChanged is the number of groups that must have changed for two figures to be shown side by side.
-const minChanged = 3
-
-// Comparable reports whether two figures with change c between them may both be shown and compared. Between
-// periods at least 3 groups joined or left, or none. Within one period t colluding members can take out their
-// own changes, so that at least t + 2 groups must have changed.
-func (r Rules) Comparable(c Change) bool {
-	n, least := c.Joined+c.Left, minChanged
-	if c.SamePeriod {
-		n, least = n+c.Corrected, max(least, r.Colluders+2)
-	}
-	return n == 0 || n >= least
-}

@@ -85,9 +85,9 @@ type Location struct {
 // Verify recomputes a release from its files: signatures, statements, paths, sums of shares, offsets, intervals,
 // every decision as far as public inputs decide it, ratios, words and pages. It needs no secret and asks nobody.
 // files are the bundle; pages is where the rendered release lies, nil if only the bundle is there. Without trust
-// the keys are those that the release itself names.
-func Verify(files release.Files, pages *Location, trust *Trust) Verification {
-	v := &verifier{}
+// the keys are those that the release itself names. earlier are releases that were published before, for the rule on differences.
+func Verify(files release.Files, pages *Location, trust *Trust, earlier ...*Earlier) Verification {
+	v := &verifier{earlier: earlier}
 	v.Pinned = trust != nil
 	v.run(files, pages, trust)
 	return v.Verification
@@ -106,6 +106,9 @@ type verifier struct {
 	catalogue  *metric.Catalogue       // nil in a calibration without one
 	sums       *roundCells
 	parts      []partSums
+
+	earlier  []*Earlier
+	compared int // of the recorded earlier releases
 }
 
 func (v *verifier) add(item string, err error, detail string, a ...any) bool {
@@ -143,6 +146,7 @@ func (v *verifier) run(files release.Files, pages *Location, trust *Trust) {
 	}
 	if v.cells() && paths {
 		v.figures()
+		v.differences()
 		v.decisions()
 		v.words()
 	}

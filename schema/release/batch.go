@@ -19,6 +19,9 @@ type Batch struct {
 	Statements [2]SignedStatement // of the Leader and of the Helper
 	Leaves     [2][]Leaf          // in the same order
 
+	// Members are those whose reports were aggregated, as the Leader says; nil if not known.
+	Members []string
+
 	// Refused says why the aggregators gave no share: too few groups contributed. There are no statements and
 	// no leaves then.
 	Refused string

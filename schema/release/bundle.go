@@ -24,6 +24,7 @@ type Bundle struct {
 	Round      []byte // signed round document, verbatim; nil in a release without a round
 	Statements []SignedStatement
 	Opened     []OpenedElement
+	Earlier    []Earlier // releases that readers can compare with this one; nil if none
 
 	Signatures []BundleSignature // see Sign
 }
@@ -41,6 +42,7 @@ const (
 	roundFile    = "round.json"
 	statementLog = "statements.json"
 	openedFile   = "openings.json"
+	earlierFile  = "earlier.json"
 	catalogue    = "catalogue.json"
 	pagesFile    = "pages.json"
 )
@@ -69,8 +71,8 @@ func (b Bundle) Check() error {
 	if len(b.Revisions) == 0 {
 		errs = append(errs, errors.New("the revision log is empty; its first entry is the first publication"))
 	}
-	if b.Round == nil && (len(b.Statements) > 0 || len(b.Opened) > 0) {
-		errs = append(errs, errors.New("statements and openings without the round document that they belong to"))
+	if b.Round == nil && (len(b.Statements) > 0 || len(b.Opened) > 0 || len(b.Earlier) > 0) {
+		errs = append(errs, errors.New("statements, openings or earlier releases without the round document that they belong to"))
 	}
 	return errors.Join(errs...)
 }
@@ -111,6 +113,10 @@ func (b Bundle) Files() (Files, error) {
 		add(statementLog, data, err)
 		data, err = EncodeOpened(b.Opened)
 		add(openedFile, data, err)
+	}
+	if len(b.Earlier) > 0 {
+		data, err = EncodeEarlier(b.Earlier)
+		add(earlierFile, data, err)
 	}
 	if err := errors.Join(errs...); err != nil {
 		return nil, err
@@ -163,6 +169,9 @@ func ParseBundle(files Files) (Bundle, error) {
 		b.Round = data
 		parse(statementLog, func(data []byte) (err error) { b.Statements, err = ParseStatements(data); return err })
 		parse(openedFile, func(data []byte) (err error) { b.Opened, err = ParseOpened(data); return err })
+	}
+	if _, ok := files[earlierFile]; ok {
+		parse(earlierFile, func(data []byte) (err error) { b.Earlier, err = ParseEarlier(data); return err })
 	}
 	if _, ok := files[SignaturesName]; ok {
 		parse(SignaturesName, func(data []byte) (err error) { b.Signatures, err = ParseSignatures(data); return err })

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -24,7 +25,7 @@ func newReleaseCmd() *cobra.Command {
 }
 
 // publication is a round that was collected, ready to be decided.
-func publication(c *config.Coalition, id, catalogue string) (p publish.Publication, err error) {
+func publication(ctx context.Context, c *config.Coalition, id, catalogue string, h *releaseHistory) (p publish.Publication, err error) {
 	if p.Signed, err = c.Round(id); err != nil {
 		return p, err
 	}
@@ -37,31 +38,39 @@ func publication(c *config.Coalition, id, catalogue string) (p publish.Publicati
 	}
 	p.Catalogue = metric.Standard()
 	if catalogue != "" {
-		p.Catalogue, err = config.LoadCatalogue(catalogue)
+		if p.Catalogue, err = config.LoadCatalogue(catalogue); err != nil {
+			return p, err
+		}
 	}
+	p.History, p.Previous, err = h.read(ctx, c, id)
 	return p, err
 }
 
 func newReleasePlanCmd() *cobra.Command {
 	var asJSON bool
 	var catalogue string
+	var history releaseHistory
 	cmd := &cobra.Command{
 		Use:   "plan ROUND_ID",
 		Short: "Show what would be released, cell by cell, with the rule that decides",
 		Long: `Show for each cell of a collected round whether it would be released, by which rule, and the numbers that the rule looked at.
-Nothing is signed or written. The rules are those of the round document, which was signed before anything was known.`,
+Nothing is signed or written. The rules are those of the round document, which was signed before anything was known.
+
+Every release that was signed here before is compared with this one: a figure is not shown beside an earlier
+one if the difference would be that of few members. Others are named with --previous.`,
 		Example: "  candor release plan --coalition coalition 2026q1",
 		Args:    usageArgs(cobra.ExactArgs(1)),
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	cmd.Flags().StringVar(&catalogue, "catalogue", "", "the coalition's own catalogue `FILE`, if the round has one")
+	history.addFlags(cmd)
 	c := coalitionFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		p, err := publication(c, args[0], catalogue)
+		p, err := publication(cmd.Context(), c, args[0], catalogue, &history)
 		if err != nil {
 			return err
 		}
-		plan, err := publish.PlanRound(p.Signed.Document, p.Catalogue, p.Batches)
+		plan, err := publish.PlanRound(p.Signed.Document, p.Catalogue, p.Batches, p.History)
 		if err != nil {
 			return err
 		}
@@ -99,6 +108,7 @@ func estimate(f release.Figure) string {
 type releaseBuild struct {
 	out, limits, words, catalogue, date, licence, what, why string
 	yes                                                     bool
+	history                                                 releaseHistory
 }
 
 func newReleaseBuildCmd() *cobra.Command {
@@ -126,6 +136,7 @@ The page on setbacks and limits is yours to write: a Markdown file with the sect
 	fs.StringVar(&o.licence, "licence", "", "of the data, an `SPDX` identifier such as CC-BY-4.0")
 	fs.StringVar(&o.what, "what", "", "in a revision: what changed, in a `SENTENCE`")
 	fs.StringVar(&o.why, "why", "", "in a revision: why, in a `SENTENCE`")
+	o.history.addFlags(cmd)
 	fs.BoolVar(&o.yes, "yes", false, "sign and write")
 	_ = cmd.MarkFlagRequired("out") // the flag exists
 	c := coalitionFlag(cmd)
@@ -137,7 +148,7 @@ func (o *releaseBuild) run(cmd *cobra.Command, c *config.Coalition, id string) e
 	if s, err := c.Round(id); err == nil && s.Document.Rehearsal {
 		return fmt.Errorf("round %s is a rehearsal with synthetic figures: it is never released", id)
 	}
-	p, err := publication(c, id, o.catalogue)
+	p, err := publication(cmd.Context(), c, id, o.catalogue, &o.history)
 	if err != nil {
 		return err
 	}
@@ -150,7 +161,7 @@ func (o *releaseBuild) run(cmd *cobra.Command, c *config.Coalition, id string) e
 		return err
 	}
 	p.Words.Site = site
-	if p.Previous, err = previousRelease(o.out, id); err != nil {
+	if err := replaceable(o.out, id); err != nil {
 		return err
 	}
 	bundle, err := publish.Assemble(p)
@@ -180,6 +191,9 @@ func (o *releaseBuild) run(cmd *cobra.Command, c *config.Coalition, id string) e
 	if err := publish.WriteBundle(o.out, bundle); err != nil {
 		return err
 	}
+	if err := keep(c, bundle, id); err != nil {
+		return fmt.Errorf("keeping the release for comparisons: %w", err)
+	}
 	return o.closing(cmd, key, p, bundle)
 }
 
@@ -195,7 +209,7 @@ func (o *releaseBuild) closing(cmd *cobra.Command, key *sign.PrivateKey, p publi
 	if err != nil {
 		return err
 	}
-	v, err := verifyAt(cmd.Context(), o.out, &publish.Trust{Trust: trust})
+	v, err := verifyAt(cmd.Context(), o.out, &publish.Trust{Trust: trust}, p.History.Earlier...)
 	if err != nil {
 		return err
 	}
@@ -253,19 +267,19 @@ func (o *releaseBuild) site(c *config.Coalition, p publish.Publication) (*publis
 	return w, nil
 }
 
-// previousRelease reads the release that lies in a directory, nil if none does. One of another round is refused.
-func previousRelease(dir, id string) (*release.Bundle, error) {
+// replaceable refuses to replace the release of another round.
+func replaceable(dir, id string) error {
 	if entries, err := os.ReadDir(dir); err != nil || len(entries) == 0 {
-		return nil, nil // nothing to replace; writing says what else is wrong
+		return nil // nothing to replace; writing says what else is wrong
 	}
 	b, _, err := publish.ReadRelease(publish.Dir(dir))
 	if err != nil {
-		return nil, fmt.Errorf("reading the release that is in %s: %w", dir, err)
+		return fmt.Errorf("reading the release that is in %s: %w", dir, err)
 	}
 	if got := b.Package.Name; got != "candor-"+id {
-		return nil, fmt.Errorf("%s holds the release %s, not one of round %s: choose another directory", dir, got, id)
+		return fmt.Errorf("%s holds the release %s, not one of round %s: choose another directory", dir, got, id)
 	}
-	return &b, nil
+	return nil
 }
 
 func newReleaseSignCmd() *cobra.Command {

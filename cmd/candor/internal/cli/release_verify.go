@@ -21,6 +21,7 @@ import (
 
 func newReleaseVerifyCmd() *cobra.Command {
 	var trust string
+	var previous []string
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "verify PATH|URL",
@@ -37,7 +38,10 @@ The keys are pinned by --trust, a file with the fingerprints that the coalition 
   helper: 00000-00000-00000-00000-00000
   releases: []   # further signers of releases
 
-Without it the release is only checked against the keys that it names itself: "signers unpinned".`,
+Without it the release is only checked against the keys that it names itself: "signers unpinned".
+
+Whether the figures may stand beside those of earlier releases is decided again if these are given with
+--previous: the release names them by their hash. Otherwise it is "not checkable".`,
 		Example: "  candor release verify release --trust trust.yaml\n  candor release verify https://figures.example/2026q1/",
 		Args:    usageArgs(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -48,7 +52,11 @@ Without it the release is only checked against the keys that it names itself: "s
 					return fmt.Errorf("reading the pinned keys: %w", err)
 				}
 			}
-			v, err := verifyAt(cmd.Context(), args[0], pins)
+			earlier, err := readEarlier(cmd.Context(), previous)
+			if err != nil {
+				return err
+			}
+			v, err := verifyAt(cmd.Context(), args[0], pins, earlier...)
 			if err != nil {
 				return fmt.Errorf("reading the release: %w", err)
 			}
@@ -75,6 +83,7 @@ Without it the release is only checked against the keys that it names itself: "s
 		},
 	}
 	cmd.Flags().StringVar(&trust, "trust", "", "`FILE` with pinned fingerprints")
+	previousFlag(cmd, &previous)
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	return cmd
 }
@@ -96,14 +105,19 @@ func refusedIf(v publish.Verification) error {
 	return errors.New("nothing of the release could be checked")
 }
 
-// verifyAt verifies the release at a path or URL.
-func verifyAt(ctx context.Context, at string, trust *publish.Trust) (publish.Verification, error) {
-	place := publish.Dir(at)
+// location is where a release lies, by path or URL.
+func location(ctx context.Context, at string) publish.Location {
 	if strings.HasPrefix(at, "https://") || strings.HasPrefix(at, "http://") {
-		place = publish.Location{Read: func(name string) ([]byte, error) { return fetch(ctx, at, name) }} // a web site cannot be listed
+		return publish.Location{Read: func(name string) ([]byte, error) { return fetch(ctx, at, name) }} // a web site cannot be listed
 	}
+	return publish.Dir(at)
+}
+
+// verifyAt verifies the release at a path or URL.
+func verifyAt(ctx context.Context, at string, trust *publish.Trust, earlier ...*publish.Earlier) (publish.Verification, error) {
+	place := location(ctx, at)
 	if !strings.HasSuffix(at, ".tar") {
-		return publish.VerifyAt(place, trust)
+		return publish.VerifyAt(place, trust, earlier...)
 	}
 	text, err := place.Read("")
 	if err != nil {
@@ -113,7 +127,7 @@ func verifyAt(ctx context.Context, at string, trust *publish.Trust) (publish.Ver
 	if err != nil {
 		return publish.Verification{Pinned: trust != nil, Checks: []publish.Check{{Item: "files", Outcome: publish.Failed, Detail: err.Error()}}}, nil
 	}
-	return publish.Verify(files, nil, trust), nil
+	return publish.Verify(files, nil, trust, earlier...), nil
 }
 
 // fetch gets a file of a web site. Who serves it need not be trusted: the release is checked, not its carrier.

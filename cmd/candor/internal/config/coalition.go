@@ -25,6 +25,7 @@ import (
 //	leader.card, helper.card   what the operators sent
 //	roster.json      the members, one enrolment a line
 //	rounds/ID.json   rounds, with the signatures they have so far
+//	released/ID-REVISION.tar   every release that was signed; later ones are compared with it
 type Coalition struct{ Dir string }
 
 // Path returns the path of a file in the directory.
@@ -130,6 +131,29 @@ func (c Coalition) WriteRound(s *round.Signed) error {
 
 // Rounds reads all rounds, by name of their files.
 func (c Coalition) Rounds() ([]*round.Signed, error) { return readRounds(c.Path("rounds")) }
+
+// KeepRelease keeps the archive of a signed release.
+func (c Coalition) KeepRelease(id string, revision int, archive []byte) error {
+	if err := os.MkdirAll(c.Path("released"), 0o755); err != nil {
+		return err
+	}
+	return replaceFile(c.Path("released", fmt.Sprintf("%s-%d.tar", id, revision)), archive, 0o644)
+}
+
+// Releases returns the paths of all archives that KeepRelease kept.
+func (c Coalition) Releases() ([]string, error) {
+	entries, err := os.ReadDir(c.Path("released"))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	var paths []string
+	for _, e := range entries {
+		if strings.HasSuffix(e.Name(), ".tar") {
+			paths = append(paths, c.Path("released", e.Name()))
+		}
+	}
+	return paths, err
+}
 
 // readRounds reads all rounds of a directory.
 func readRounds(dir string) ([]*round.Signed, error) {
