@@ -64,7 +64,7 @@ func (p place) empty() error {
 	}
 	// The tables are small: TRUNCATE would make new files for each.
 	_, err = conn.Exec(ctx, `DO $$ DECLARE name text; BEGIN
-		FOR name IN SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename <> 'goose_db_version' LOOP
+		FOR name IN SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename NOT IN ('goose_db_version', 'compatibility') LOOP
 			EXECUTE 'DELETE FROM ' || quote_ident(name);
 		END LOOP;
 	END $$`)

@@ -18,7 +18,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"math/rand/v2"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -46,34 +48,23 @@ type Store struct {
 
 var _ store.Store = (*Store)(nil)
 
-// Open connects to the database at url (postgres://user@host/database, or keywords and values, as libpq takes them; pool_max_conns bounds the number
-// of connections), creates the tables if there are none, and brings them up to date. It refuses tables that a later program
-// brought up to date.
+// Open connects to the database at url (postgres://user@host/database, as libpq takes it, with its environment and password file; pool_max_conns
+// bounds the number of connections), creates the tables if there are none, and brings them up to date. It refuses tables that a later program
+// has changed too far. It frees no lease: those it finds may be of other processes, and end by themselves.
 func Open(ctx context.Context, url string, opts Options) (*Store, error) {
-	config, err := pgxpool.ParseConfig(url)
+	return open(ctx, url, opts, migrations())
+}
+
+func open(ctx context.Context, url string, opts Options, migrations fs.FS) (*Store, error) {
+	config, err := parseURL(url)
 	if err != nil {
-		return nil, fmt.Errorf("opening PostgreSQL store: %w", err) // pgx hides the password
-	}
-	config.AfterConnect = func(ctx context.Context, conn *pgx.Conn) error {
-		for _, setting := range []string{
-			// A sequential scan of a small table would make the transaction conflict with every writer of the table.
-			"SET enable_seqscan = off",
-			// What was acknowledged must be on disk, whatever the server's default is.
-			"SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'",
-			// A process that hangs must not hold locks for ever.
-			"SET idle_in_transaction_session_timeout = '60s'",
-		} {
-			if _, err := conn.Exec(ctx, setting); err != nil {
-				return fmt.Errorf("setting up a connection: %w", err)
-			}
-		}
-		return nil
+		return nil, fmt.Errorf("opening PostgreSQL store: %w", err)
 	}
 	pool, err := pgxpool.NewWithConfig(ctx, config)
 	if err != nil {
 		return nil, fmt.Errorf("opening PostgreSQL store: %w", err)
 	}
-	if err := migrate(ctx, pool); err != nil {
+	if err := migrate(ctx, pool, migrations); err != nil {
 		pool.Close()
 		return nil, fmt.Errorf("opening PostgreSQL store %s on %s: %w", config.ConnConfig.Database, config.ConnConfig.Host, err)
 	}
@@ -92,9 +83,9 @@ func (s *Store) View(ctx context.Context, name string, fn func(store.Tx) error) 
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	pg, err := s.pool.BeginTx(ctx, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly})
+	pg, err := s.begin(ctx, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly})
 	if err != nil {
-		return fmt.Errorf("beginning a transaction: %w", err)
+		return err
 	}
 	t := &tx{ctx: ctx, pg: pg}
 	defer t.end()
@@ -105,8 +96,20 @@ func (s *Store) View(ctx context.Context, name string, fn func(store.Tx) error) 
 const (
 	maxAttempts = 60
 	maxReplays  = 20
+	maxBegin    = 4 * time.Second // less than a health check waits
+	maxAttempt  = 10 * time.Minute
 	maxBackoff  = 200 * time.Millisecond
 )
+
+// sleep waits for longer after each attempt, or until ctx ends: then it returns false. It has full jitter: those that conflicted must not meet again.
+func sleep(ctx context.Context, attempt int) bool {
+	select {
+	case <-time.After(time.Duration(rand.Int64N(int64(min(time.Millisecond<<min(attempt, 10), maxBackoff))))):
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
 
 // Update implements [store.Store].
 func (s *Store) Update(ctx context.Context, name string, fn func(store.Tx) error) (err error) {
@@ -137,11 +140,7 @@ func (s *Store) Update(ctx context.Context, name string, fn func(store.Tx) error
 		if s.opts.Retried != nil {
 			s.opts.Retried(name, sqlState(again.err))
 		}
-		// Full jitter: those that conflicted must not meet again.
-		backoff := time.Duration(rand.Int64N(int64(min(time.Millisecond<<min(attempt, 10), maxBackoff))))
-		select {
-		case <-time.After(backoff):
-		case <-ctx.Done():
+		if !sleep(ctx, attempt) {
 			return ctx.Err()
 		}
 	}
@@ -155,11 +154,14 @@ func (e *retryError) Unwrap() error { return e.err }
 
 // attempt runs fn once.
 func (s *Store) attempt(ctx context.Context, known map[reportKey]bool, fn func(store.Tx) error) error {
-	pg, err := s.pool.BeginTx(ctx, pgx.TxOptions{IsoLevel: pgx.Serializable})
+	pg, err := s.begin(ctx, pgx.TxOptions{IsoLevel: pgx.Serializable})
 	if err != nil {
-		return retry(ctx, fmt.Errorf("beginning a transaction: %w", err))
+		return err
 	}
-	t := &tx{ctx: ctx, pg: pg, writable: true, shard: rand.IntN(shards), known: known}
+	// A server that has vanished without a word must not be waited for without end.
+	timed, cancel := context.WithTimeout(ctx, maxAttempt)
+	defer cancel()
+	t := &tx{ctx: timed, pg: pg, writable: true, shard: rand.IntN(shards), known: known}
 	defer t.end()
 	// An error of fn, too, may rest on what it was told of reports before they were added.
 	if err = fn(t); err == nil {
@@ -177,14 +179,14 @@ func (s *Store) attempt(ctx context.Context, known map[reportKey]bool, fn func(s
 		return err
 	}
 	// A commit that is under way is not stopped: nobody could say how it ended.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
-	defer cancel()
-	if err := pg.Commit(ctx); err != nil {
-		var refused *pgconn.PgError
-		if err = fmt.Errorf("committing: %w", err); errors.As(err, &refused) {
+	ending, stop := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
+	defer stop()
+	if err := pg.Commit(ending); err != nil {
+		err = fmt.Errorf("committing: %w", err)
+		if code := sqlState(err); strings.HasPrefix(code, "40") || strings.HasPrefix(code, "23") {
 			return retry(ctx, err)
 		}
-		return err // the connection broke: it may have been committed
+		return err // the connection or the server broke: it may have been committed
 	}
 	return nil
 }

@@ -73,30 +73,9 @@ func TestSmoke(t *testing.T) {
 	if err := errors.Join(err, s.Close()); err != nil {
 		t.Fatal(err)
 	}
-	exec(t, url, "INSERT INTO goose_db_version (version_id, is_applied) VALUES (999, true)")
-	if s, err := pgstore.Open(t.Context(), url, pgstore.Options{}); err == nil {
+	if s, err := pgstore.Open(t.Context(), strings.Replace(url, "candor@", "nobody-knows@", 1), pgstore.Options{}); err == nil {
 		s.Close()
-		t.Error("tables of a later version were opened")
-	} else if want := "schema version is 999, newer than this program's 1"; !strings.Contains(err.Error(), want) {
-		t.Errorf("error %q does not say %q", err, want)
-	}
-}
-
-func TestOpenErrors(t *testing.T) {
-	for url, want := range map[string]string{
-		"postgres://candor:secret@127.0.0.1:1/x":        "opening PostgreSQL store",
-		"postgres://candor:secret@host/x?sslmode=wrong": "opening PostgreSQL store",
-		"postgres://candor:secret@host:port/x":          "opening PostgreSQL store",
-	} {
-		s, err := pgstore.Open(t.Context(), url, pgstore.Options{})
-		if err == nil {
-			s.Close()
-			t.Errorf("%s: opened", url)
-			continue
-		}
-		if !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "secret") {
-			t.Errorf("error %q, want %q and no password", err, want)
-		}
+		t.Error("opened as a user that is not there")
 	}
 }
 

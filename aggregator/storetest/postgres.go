@@ -193,6 +193,17 @@ func (p *Postgres) exec(ctx context.Context, statement string) error {
 	return errors.Join(err, conn.Close(ctx))
 }
 
+// RequirePassword makes a throw-away server ask for a password from now on. The environment of the caller has to hold it.
+func (p *Postgres) RequirePassword(password string) error {
+	if err := p.exec(context.Background(), "ALTER USER candor PASSWORD '"+password+"'"); err != nil {
+		return err
+	}
+	if err := os.WriteFile(filepath.Join(p.data(), "pg_hba.conf"), []byte("local all all scram-sha-256\n"), 0o600); err != nil {
+		return err
+	}
+	return p.exec(context.Background(), "SELECT pg_reload_conf()")
+}
+
 // NewDatabase makes an empty database and returns its URL. It is dropped when the test ends.
 func (p *Postgres) NewDatabase(t testing.TB) string {
 	t.Helper()

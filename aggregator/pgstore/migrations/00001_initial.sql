@@ -3,6 +3,12 @@
 -- IDs are bytea, times of the protocol are 8 bytes big-endian (they sort as the times do), instants are timestamptz; year 1 is "none".
 -- Rows that many transactions change are split into shards, and their tables leave room on each page so that an update touches no index.
 
+-- One row: the version of the oldest program that may use the tables. Later migrations change it where they take something away.
+CREATE TABLE compatibility (
+    oldest bigint NOT NULL
+);
+INSERT INTO compatibility (oldest) VALUES (1);
+
 CREATE TABLE pins (
     task   bytea PRIMARY KEY,
     digest bytea NOT NULL

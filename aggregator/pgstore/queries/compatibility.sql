@@ -1,0 +1,2 @@
+-- the version of the oldest program that may use the tables
+SELECT oldest FROM compatibility
