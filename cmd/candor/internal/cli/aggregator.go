@@ -34,6 +34,7 @@ that the configuration names, and rotated HPKE keys from the configuration, with
 				Store: parts.store, Keys: parts.keys, HTTP: hc, Logger: parts.log, Metrics: parts.metrics,
 				CPU: aggregator.NewCPU(cfg.Workers), Skew: time.Duration(cfg.ClockSkew), MaxJobReports: cfg.JobSize,
 				PollInterval: time.Duration(cfg.PollInterval), RetryAfter: time.Duration(cfg.PollInterval),
+				LeaseTTL: time.Duration(cfg.Lease), RequestTimeout: time.Duration(cfg.Lease) / 5,
 				Retention: time.Duration(cfg.Retention), CacheLifetime: time.Duration(cfg.CacheLifetime), MaxUpload: cfg.Limits.UploadBytes, API: cfg.API(),
 			})
 		})
@@ -48,7 +49,7 @@ nothing else. It stops on SIGTERM, after the requests that are under way.`,
 			return helper.New(helper.Config{
 				Store: parts.store, Keys: parts.keys, Logger: parts.log, Metrics: parts.metrics,
 				CPU: aggregator.NewCPU(cfg.Workers), Skew: time.Duration(cfg.ClockSkew), Deferred: cfg.Deferred,
-				PollInterval: time.Duration(cfg.PollInterval), RetryAfter: time.Duration(cfg.PollInterval),
+				PollInterval: time.Duration(cfg.PollInterval), RetryAfter: time.Duration(cfg.PollInterval), LeaseTTL: time.Duration(cfg.Lease),
 				Retention: time.Duration(cfg.Retention), CacheLifetime: time.Duration(cfg.CacheLifetime), MaxJob: cfg.Limits.JobBytes, API: cfg.API(),
 			})
 		})

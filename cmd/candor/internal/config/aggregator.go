@@ -30,8 +30,9 @@ type Aggregator struct {
 	// Limits bound what callers can make this server do at once.
 	Limits Limits `yaml:"limits,omitempty"`
 
-	// Store is where reports and batches are kept: the path of a bbolt file, made at the first start, or a postgres:// URL. An attacker who can change it can lose or
-	// repeat reports; one who reads it sees who sent when, and ciphertexts.
+	// Store is where reports and batches are kept: the path of a bbolt file, made at the first start, for one process; or a postgres:// URL, for any number of
+	// processes of this role with the same keys, rounds and tasks. The password belongs in the file that PGPASSFILE names, or in PGPASSWORD. An attacker who can
+	// change the store can lose or repeat reports; one who reads it sees who sent when, and ciphertexts.
 	Store string `yaml:"store"`
 	// Identity is the file of this server's Ed25519 key, made by `candor keys generate identity`. It signs approvals, receipts and statements, and its
 	// fingerprint is pinned by everybody else: it does not change while a round is open.
@@ -66,6 +67,9 @@ type Aggregator struct {
 	Deferred bool `yaml:"deferred,omitempty"`
 	// PollInterval is how often this server looks for work that another process or the clock brings, and what it tells those who poll it. Default: 1s.
 	PollInterval Duration `yaml:"poll_interval,omitempty"`
+	// Lease is after what time another process takes over a job whose process died, as "10m"; an exchange with the other aggregator may take a fifth of it. A server on
+	// a bbolt file takes over what it finds at its start. Default: 10m.
+	Lease Duration `yaml:"lease,omitempty"`
 	// ClockSkew is how far ahead of this server's clock a report may be, as "5m". Default: 3m.
 	ClockSkew Duration `yaml:"clock_skew,omitempty"`
 	// Retention is how long the share of a collected batch, and a task of which all was collected, are kept, as "30d". Age alone erases nothing:
@@ -128,10 +132,15 @@ func LoadAggregator(path string) (*Aggregator, error) {
 // ParseAggregator is LoadAggregator for text that was read from path.
 func ParseAggregator(path string, text []byte) (*Aggregator, error) {
 	var a Aggregator
-	if err := parse(path, text, &a); err != nil {
-		return nil, err
+	// Errors quote the file, and the URL of a store may hold a password.
+	shown := hidePasswords(text)
+	if parse(path, text, &a) != nil {
+		if err := parse(path, shown, new(Aggregator)); err != nil {
+			return nil, err
+		}
+		return nil, fmt.Errorf("reading %s: the password in store is not one that YAML can hold: put it in quotes, or escape it as in a URL", path)
 	}
-	p := &problems{path: path, text: text}
+	p := &problems{path: path, text: shown}
 	required := func(name, value string) {
 		if value == "" {
 			p.at("$."+name, "is required")
@@ -177,7 +186,7 @@ func ParseAggregator(path string, text []byte) (*Aggregator, error) {
 	for _, d := range []struct {
 		name  string
 		value Duration
-	}{{"poll_interval", a.PollInterval}, {"clock_skew", a.ClockSkew}, {"retention", a.Retention}, {"cache_lifetime", a.CacheLifetime}, {"limits.body_timeout", a.Limits.BodyTimeout}} {
+	}{{"poll_interval", a.PollInterval}, {"lease", a.Lease}, {"clock_skew", a.ClockSkew}, {"retention", a.Retention}, {"cache_lifetime", a.CacheLifetime}, {"limits.body_timeout", a.Limits.BodyTimeout}} {
 		if d.value < 0 {
 			p.at("$."+d.name, "is negative")
 		}
@@ -204,9 +213,4 @@ func ParseAggregator(path string, text []byte) (*Aggregator, error) {
 		}
 	}
 	return &a, nil
-}
-
-// IsPostgres says whether a store is named by a PostgreSQL URL.
-func IsPostgres(store string) bool {
-	return len(store) > 11 && (store[:11] == "postgres://") || len(store) > 13 && store[:13] == "postgresql://"
 }
