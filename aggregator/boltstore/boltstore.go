@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"go.etcd.io/bbolt"
+	berrors "go.etcd.io/bbolt/errors"
 
 	"candor/aggregator/store"
 )
@@ -93,9 +94,9 @@ func Open(path string, opts Options) (*Store, error) {
 		NoStatistics:    true,
 	})
 	switch {
-	case errors.Is(err, bbolt.ErrTimeout):
+	case errors.Is(err, berrors.ErrTimeout):
 		return nil, fmt.Errorf("opening store %s: locked %s; a store belongs to one process at a time", path, holder(path))
-	case errors.Is(err, bbolt.ErrInvalid), errors.Is(err, bbolt.ErrVersionMismatch), errors.Is(err, bbolt.ErrChecksum):
+	case errors.Is(err, berrors.ErrInvalid), errors.Is(err, berrors.ErrVersionMismatch), errors.Is(err, berrors.ErrChecksum):
 		return nil, fmt.Errorf("opening store %s: not a bbolt file, or a damaged one (%v); restore it from a backup", path, err)
 	case err != nil:
 		return nil, fmt.Errorf("opening store %s: %w", path, err)
@@ -155,7 +156,7 @@ func (s *Store) View(ctx context.Context, name string, fn func(store.Tx) error) 
 		defer tx.end()
 		return fn(tx)
 	})
-	if errors.Is(err, bbolt.ErrDatabaseNotOpen) {
+	if errors.Is(err, berrors.ErrDatabaseNotOpen) {
 		return ErrClosed
 	}
 	return err

@@ -105,13 +105,6 @@ func (r *reader) text(v *string) bool {
 	return true
 }
 
-// rest reads everything that is left.
-func (r *reader) rest() []byte {
-	b := []byte(r.s)
-	r.s = nil
-	return b
-}
-
 // jobState reads the state of a job.
 func (r *reader) jobState(v *store.JobState) bool {
 	return r.s.ReadUint8((*uint8)(v)) && *v >= store.JobLive && *v <= store.JobAbandoned

@@ -23,7 +23,8 @@ func (t *tx) spansOver(task dap.TaskID, start, end uint64) ([]span, error) {
 	}
 	var spans []span
 	c := b.Cursor()
-	k, v := c.Seek(keyUint64(start))
+	k, _ := c.Seek(keyUint64(start))
+	var v []byte
 	// The range before may reach into this one.
 	if k == nil {
 		k, v = c.Last()

@@ -161,7 +161,8 @@ func (t *tx) CollectionJobByDigest(task dap.TaskID, digest [32]byte) (store.Coll
 	if b := t.find(task, kindCollectionDigests); b != nil {
 		c := b.Cursor()
 		// The newest is the last of those with this prefix: numbers never reach the largest.
-		k, v := c.Seek(append(digest[:], keyUint64(1<<64-1)...))
+		k, _ := c.Seek(append(digest[:], keyUint64(1<<64-1)...))
+		var v []byte
 		if k == nil {
 			k, v = c.Last()
 		} else {

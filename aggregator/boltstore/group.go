@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"go.etcd.io/bbolt"
+	berrors "go.etcd.io/bbolt/errors"
 
 	"candor/aggregator/store"
 )
@@ -123,7 +124,7 @@ func (s *Store) turn(fn func(store.Tx) error) (g *group, err error) {
 	for {
 		if s.group == nil {
 			b, err := s.db.Begin(true)
-			if errors.Is(err, bbolt.ErrDatabaseNotOpen) {
+			if errors.Is(err, berrors.ErrDatabaseNotOpen) {
 				return nil, ErrClosed
 			} else if err != nil {
 				return nil, fmt.Errorf("beginning a transaction: %w", err)

@@ -32,20 +32,6 @@ func report(n int) store.Report {
 	return store.Report{ID: reportID(n), Time: dap.Time(n % 4), Encoded: make([]byte, 100)}
 }
 
-func exec(t *testing.T, url, statement string) {
-	t.Helper()
-	conn, err := pgx.Connect(t.Context(), url)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := conn.Exec(t.Context(), statement); err != nil {
-		t.Fatal(err)
-	}
-	if err := conn.Close(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-}
-
 // With -short this is all that runs: the store works on a server.
 func TestSmoke(t *testing.T) {
 	url := storetest.StartPostgres(t).NewDatabase(t)

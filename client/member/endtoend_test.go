@@ -236,13 +236,12 @@ func BenchmarkSeal19Instruments(b *testing.B) {
 		all = append(all, catalogue.Instruments[i].ID)
 	}
 	w := newWorld(b, 11, all)
-	p := w.members[0]
 	f := w.file(catalogue.Example(1, all, true))
 	b.ResetTimer()
 	reports := 0
 	for b.Loop() {
 		b.StopTimer()
-		p = w.newParty("m1")
+		p := w.newParty("m1")
 		p.key = w.members[0].key
 		b.StartTimer()
 		m, r := w.open(p)

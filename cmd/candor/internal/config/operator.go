@@ -90,7 +90,7 @@ func Pin(path string, trust round.Trust) error {
 		}
 		line := regexp.MustCompile(`(?m)^(trust:\n(?:[ #].*\n)*? +` + pin.name + `:).*$`)
 		if !line.Match(text) {
-			return fmt.Errorf("pinning keys: %s has no line for the %s under trust:", path, pin.name)
+			return fmt.Errorf("pinning keys: the section trust of %s has no line for the %s", path, pin.name)
 		}
 		text = line.ReplaceAll(text, []byte("${1} "+string(pin.value)))
 	}
