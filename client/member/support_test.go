@@ -5,9 +5,9 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
-	"math/big"
 	"net/http"
 	"path/filepath"
 	"testing"
@@ -18,14 +18,14 @@ import (
 	"candor/aggregator/boltstore"
 	"candor/aggregator/helper"
 	"candor/aggregator/leader"
-	"candor/client/collector"
+	"candor/client/collect"
 	"candor/client/figures"
 	"candor/client/ledger"
 	"candor/client/member"
 	"candor/crypto/seal"
 	"candor/crypto/sign"
-	"candor/schema/dap"
 	"candor/schema/metric"
+	"candor/schema/release"
 	"candor/schema/round"
 	"candor/schema/round/roundtest"
 )
@@ -178,36 +178,31 @@ func (w *world) close() {
 	w.settle(w.t.Context())
 }
 
-// collect returns what is collected of a part, offsets taken off.
-func (w *world) collect(i int) (sums []int64, reports uint64) {
+// collect returns all batches, opened and checked, as the secretariat collects them.
+func (w *world) collect() []release.Batch {
 	w.t.Helper()
-	col := must(collector.New(collector.Config{Task: w.tasks[i], HPKE: w.collector.Config, Key: w.collector.Private, Token: token + "-collector", PlainHTTP: true,
-		HTTP: &http.Client{Transport: w.net}, Now: w.clock.Now, Attempts: 1}))(w.t)
-	job := must(col.Start(w.t.Context(), dap.NewTimeIntervalQuery(*w.tasks[i].Interval)))(w.t)
-	var err error
-	for range 20 {
-		w.settle(w.t.Context())
-		var result collector.Result
-		if result, err = col.Poll(w.t.Context(), job); err != nil {
-			continue
-		}
-		offset := new(big.Int).SetUint64(result.ReportCount * w.signed.Document.Parts[i].Offset)
-		for _, x := range result.Aggregate {
-			n := new(big.Int).Sub(x, offset)
-			half := new(big.Int).Lsh(big.NewInt(1), 120)
-			if n.Cmp(half) > 0 { // a negative sum of answers with noise
-				n.Sub(n, modulus)
-			}
-			sums = append(sums, n.Int64())
-		}
-		return sums, result.ReportCount
+	dir := filepath.Join(w.t.TempDir(), "collected")
+	open := func(progress func(part, what string)) *collect.Round {
+		return must(collect.New(collect.Config{Dir: dir, Signed: w.signed, Trust: w.trust(), Identity: w.secretariat, HPKE: w.collector.Config, Key: w.collector.Private,
+			Token: token + "-collector", PlainHTTP: true, HTTP: &http.Client{Transport: w.net}, Now: w.clock.Now, Attempts: 1, Progress: progress}))(w.t)
 	}
-	w.t.Fatalf("collecting part %d: %v", i, err)
-	return nil, 0
+	// Both servers work only while settle lets them: so all jobs are asked for first, and nobody waits.
+	ctx, cancel := context.WithCancel(w.t.Context())
+	err := open(func(_, what string) {
+		if what == "waiting for the aggregators" {
+			cancel()
+		}
+	}).Collect(ctx)
+	if cancel(); err != nil && !errors.Is(err, collect.ErrTooEarly) {
+		w.t.Fatal(err)
+	}
+	w.settle(w.t.Context())
+	r := open(nil)
+	if err := r.Collect(w.t.Context()); err != nil {
+		w.t.Fatal(err)
+	}
+	return must(r.Batches())(w.t)
 }
-
-// modulus is that of Field128.
-var modulus, _ = new(big.Int).SetString("340282366920938462946865773367900766209", 10)
 
 // member returns the client of a party.
 func (w *world) member(p *party, change ...func(*member.Config)) *member.Member {
