@@ -20,7 +20,7 @@ const verifyGrain = 32
 // createJob answers an aggregation job of the Leader, or returns the answer that the same bytes got before (DAP, Helper Initialization). A job that is
 // deferred comes back without a response.
 func (h *Helper) createJob(ctx context.Context, t *aggregator.Task, body []byte) (store.HelperJob, error) {
-	digest := sha256.Sum256(body)
+	digest := aggregator.CreationDigest(ctx, body)
 	// A Leader that lost patience and asks again waits for the work that is being done already, and that goes on without it.
 	ctx = context.WithoutCancel(ctx)
 	job, err, _ := h.flight.Do(string(t.ID[:])+string(digest[:]), func() (any, error) { return h.createJobOnce(ctx, t, body, digest) })
@@ -39,7 +39,7 @@ func (h *Helper) createJobOnce(ctx context.Context, t *aggregator.Task, body []b
 	if _, err := checkJob(t, req); err != nil {
 		return store.HelperJob{}, err
 	}
-	job := store.HelperJob{ID: jobID(t.ID, digest), Task: t.ID, Digest: digest, Created: h.cfg.Now(), State: store.JobLive}
+	job := store.HelperJob{ID: jobID(ctx, t.ID, digest), Task: t.ID, Digest: digest, Created: h.cfg.Now(), State: store.JobLive}
 	if h.cfg.Deferred {
 		job.Request = body
 		err = h.cfg.Store.Update(ctx, "defer_job", func(tx store.Tx) error { return tx.AddHelperJob(job) })
@@ -47,7 +47,10 @@ func (h *Helper) createJobOnce(ctx context.Context, t *aggregator.Task, body []b
 		job, err = h.answer(ctx, t, job, req, func(tx store.Tx, answered store.HelperJob) error { return tx.AddHelperJob(answered) })
 	}
 	if errors.Is(err, store.ErrConflict) { // the same request came twice at once
-		return h.jobByDigest(ctx, t, digest)
+		if job, err = h.jobByDigest(ctx, t, digest); errors.Is(err, store.ErrNotFound) {
+			err = aggregator.IDTaken(ctx, err)
+		}
+		return job, err
 	}
 	if err != nil {
 		return store.HelperJob{}, fmt.Errorf("storing an aggregation job: %w", err)
@@ -66,8 +69,11 @@ func (h *Helper) jobByDigest(ctx context.Context, t *aggregator.Task, digest [32
 	return job, err
 }
 
-// jobID derives the ID of a job from its request, so that equal requests that race make one job.
-func jobID(task dap.TaskID, digest [32]byte) dap.AggregationJobID {
+// jobID derives the ID of a job from its request, so that equal requests that race make one job, unless the peer chose it.
+func jobID(ctx context.Context, task dap.TaskID, digest [32]byte) dap.AggregationJobID {
+	if id, ok := aggregator.ChosenID(ctx); ok {
+		return id
+	}
 	sum := sha256.Sum256(slices.Concat([]byte("candor/1 aggregation job id"), task[:], digest[:]))
 	return dap.AggregationJobID(sum[:16])
 }

@@ -15,7 +15,7 @@ import (
 // createShare gives the Leader our sealed share of a batch, or returns the answer that the same bytes got before (DAP, Obtaining Aggregate Shares). Nothing
 // is marked as collected before all checks have passed; then answer and mark become durable together.
 func (h *Helper) createShare(ctx context.Context, t *aggregator.Task, body []byte) (store.ShareAnswer, error) {
-	digest := sha256.Sum256(body)
+	digest := aggregator.CreationDigest(ctx, body)
 	if a, err := h.shareByDigest(ctx, t, digest); err == nil || !errors.Is(err, store.ErrNotFound) {
 		return a, err
 	}
@@ -24,6 +24,9 @@ func (h *Helper) createShare(ctx context.Context, t *aggregator.Task, body []byt
 		// The same request may have come twice at once, and this was the slower one.
 		if a, err := h.shareByDigest(ctx, t, digest); err == nil {
 			return a, nil
+		}
+		if problem == nil {
+			err = aggregator.IDTaken(ctx, err)
 		}
 	}
 	return a, err
@@ -52,7 +55,7 @@ func (h *Helper) collect(ctx context.Context, t *aggregator.Task, digest [32]byt
 	if err != nil {
 		return store.ShareAnswer{}, err
 	}
-	a := store.ShareAnswer{ID: shareID(t.ID, digest), Task: t.ID, Digest: digest, Batch: batch, Created: h.cfg.Now()}
+	a := store.ShareAnswer{ID: shareID(ctx, t.ID, digest), Task: t.ID, Digest: digest, Batch: batch, Created: h.cfg.Now()}
 	err = h.cfg.Store.Update(ctx, "collect_batch", func(tx store.Tx) error {
 		now, err := readShare(tx, t, req, batch, burnt) // what was sealed is still what there is
 		if err != nil {
@@ -96,7 +99,10 @@ func (h *Helper) shareByDigest(ctx context.Context, t *aggregator.Task, digest [
 	return a, err
 }
 
-func shareID(task dap.TaskID, digest [32]byte) dap.AggregateShareID {
+func shareID(ctx context.Context, task dap.TaskID, digest [32]byte) dap.AggregateShareID {
+	if id, ok := aggregator.ChosenID(ctx); ok {
+		return id
+	}
 	sum := sha256.Sum256(slices.Concat([]byte("candor/1 aggregate share id"), task[:], digest[:]))
 	return dap.AggregateShareID(sum[:16])
 }

@@ -2,7 +2,6 @@ package leader
 
 import (
 	"context"
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
@@ -20,8 +19,10 @@ func (l *Leader) createCollection(ctx context.Context, t *aggregator.Task, body 
 	if err != nil {
 		return store.CollectionJob{}, dap.NewProblem(dap.InvalidMessage, "the collection job request cannot be parsed")
 	}
-	job := store.CollectionJob{Task: t.ID, Request: body, Digest: sha256.Sum256(body), State: store.JobLive}
-	if _, err := io.ReadFull(l.rand, job.ID[:]); err != nil {
+	job := store.CollectionJob{Task: t.ID, Request: body, Digest: aggregator.CreationDigest(ctx, body), State: store.JobLive}
+	if id, ok := aggregator.ChosenID(ctx); ok {
+		job.ID = id
+	} else if _, err := io.ReadFull(l.rand, job.ID[:]); err != nil {
 		return job, err
 	}
 	checkErr := checkCollection(t, req)
@@ -59,6 +60,9 @@ func (l *Leader) createCollection(ctx context.Context, t *aggregator.Task, body 
 		job.Created = l.cfg.Now()
 		return tx.AddCollectionJob(job)
 	})
+	if errors.Is(err, store.ErrConflict) {
+		err = aggregator.IDTaken(ctx, err)
+	}
 	if err != nil {
 		return store.CollectionJob{}, err
 	}

@@ -49,7 +49,8 @@ var floors = map[string]int{
 	"client/collect":             6,
 	"cmd/candor/internal/config": 6,
 
-	"cmd/candor/internal/demo": 7,
+	"cmd/candor/internal/demo":    7,
+	"cmd/candor/internal/interop": 7,
 
 	"cmd/candor/internal/cli": 8,
 	"cmd/candor":              9,
