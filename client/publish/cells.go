@@ -75,7 +75,7 @@ func SumOf(cells []Cell) ([]Cell, []Relation) {
 		}
 		sum := parts[k][0]
 		sum.Key = k
-		relation := Relation{Total: k}
+		relation := Relation{Total: k, Counted: true}
 		for i, c := range parts[k] {
 			relation.Parts = append(relation.Parts, c.Key)
 			if i == 0 {

@@ -26,7 +26,7 @@ func TestRulesOf(t *testing.T) {
 	}
 	want := publish.Rules{Minimum: 10, CellMinimum: 5, Colluders: 3, P: big.NewRat(1, 4), FewSD: 4, LargestGroup: 3,
 		Giants: map[string]int{"test.b": 2}, Waived: map[string]bool{"test.a": false}}
-	if diff := cmp.Diff(want, r, cmp.Comparer(func(a, b *big.Rat) bool { return a.Cmp(b) == 0 })); diff != "" {
+	if diff := cmp.Diff(want, r, cmp.AllowUnexported(publish.Rules{}), cmp.Comparer(func(a, b *big.Rat) bool { return a.Cmp(b) == 0 })); diff != "" {
 		t.Errorf("rules differ:\n%s", diff)
 	}
 	for _, m := range d.Roster {

@@ -1,6 +1,7 @@
 package publish
 
 import (
+	"cmp"
 	"fmt"
 	"math/big"
 	"slices"
@@ -19,9 +20,12 @@ import (
 // Sums that share cells can be combined. So at the end, and until nothing changes, any withheld cell that the
 // open figures determine by linear algebra loses the totals that it is part of.
 func (p *plan) complement(relations []Relation) {
+	if p.rules.off(complementRule) {
+		return
+	}
 	for _, r := range relations {
 		for _, k := range r.Parts {
-			if c := p.cells[p.index[k]]; (c.Blanked || c.Uncollected) && p.open(r.Total) {
+			if c := p.cells[p.index[k]]; r.Counted && (c.Blanked || c.Uncollected) && p.open(r.Total) {
 				p.withhold(r.Total, fmt.Sprintf("part %s has no number", k))
 			}
 		}
@@ -39,32 +43,31 @@ func (p *plan) complement(relations []Relation) {
 
 // protect makes the hidden parts of one relation safe, and reports whether it had to change anything.
 func (p *plan) protect(r Relation) bool {
-	if !p.open(r.Total) {
-		return false
+	rest := int64(0)
+	for _, k := range append([]release.Key{r.Total}, r.With...) {
+		if !p.open(k) {
+			return false
+		}
+		rest += p.cells[p.index[k]].Estimate
 	}
 	var hidden, open []release.Key
 	for _, k := range r.Parts {
 		if p.open(k) {
 			open = append(open, k)
+			rest -= p.cells[p.index[k]].Estimate
 		} else {
 			hidden = append(hidden, k)
 		}
 	}
-	if len(hidden) == 0 || p.safe(hidden) {
+	if len(hidden) == 0 || p.safe(hidden, rest) {
 		return false
 	}
 	slices.SortStableFunc(open, func(a, b release.Key) int {
-		x, y := p.cells[p.index[a]].Estimate, p.cells[p.index[b]].Estimate
-		switch {
-		case x < y:
-			return -1
-		case x > y:
-			return 1
-		}
-		return 0
+		return cmp.Compare(p.cells[p.index[a]].Estimate, p.cells[p.index[b]].Estimate)
 	})
 	for n := 1; n < len(open); n++ {
-		if p.safe(append(slices.Clone(hidden), open[:n]...)) {
+		rest += p.cells[p.index[open[n-1]]].Estimate
+		if p.safe(append(slices.Clone(hidden), open[:n]...), rest) {
 			for _, k := range open[:n] {
 				p.withhold(k, fmt.Sprintf("or %s could be had by subtraction from %s", hidden[0], r.Total))
 			}
@@ -75,8 +78,8 @@ func (p *plan) protect(r Relation) bool {
 	return true
 }
 
-// safe reports whether the sum of the given cells, which readers can compute, may be known.
-func (p *plan) safe(keys []release.Key) bool {
+// safe reports whether the sum of the given cells, which readers can compute to be rest, may be known.
+func (p *plan) safe(keys []release.Key, rest int64) bool {
 	if len(keys) < 2 {
 		return false
 	}
@@ -96,17 +99,35 @@ func (p *plan) safe(keys []release.Key) bool {
 			sum = &s
 		}
 	}
+	if sum != nil {
+		sum.Estimate = rest
+	}
 	return groups >= p.rules.Minimum && (sum == nil || sum.Holds())
 }
 
-// breakUp withholds the totals above withheld cells that the open figures determine together, and reports
-// whether it had to.
+// breakUp withholds the totals above withheld cells that the open figures determine together, and, where a withheld total follows from its parts or
+// from the total of another metric, the smallest of these. It reports whether it had to.
 func (p *plan) breakUp(relations []Relation) bool {
 	changed := false
 	for _, k := range determined(relations, p.open) {
 		for _, r := range relations {
-			if p.open(r.Total) && slices.Contains(r.Parts, k) {
-				p.withhold(r.Total, fmt.Sprintf("or %s could be had by combining sums", k))
+			switch above := append([]release.Key{r.Total}, r.With...); {
+			case slices.Contains(r.Parts, k):
+				for _, t := range above {
+					if p.open(t) {
+						p.withhold(t, fmt.Sprintf("or %s could be had by combining sums", k))
+						changed = true
+					}
+				}
+			case slices.Contains(above, k):
+				open := slices.DeleteFunc(slices.Clone(r.Parts), func(k release.Key) bool { return !p.open(k) })
+				if len(open) < len(r.Parts) || len(open) == 0 {
+					continue
+				}
+				least := slices.MinFunc(open, func(a, b release.Key) int {
+					return cmp.Compare(p.cells[p.index[a]].Estimate, p.cells[p.index[b]].Estimate)
+				})
+				p.withhold(least, fmt.Sprintf("or %s could be had from it by a rule of the catalogue", k))
 				changed = true
 			}
 		}
@@ -122,7 +143,7 @@ func determined(relations []Relation, open func(release.Key) bool) []release.Key
 	column := map[release.Key]int{}
 	var rows [][]*big.Rat
 	for _, r := range relations {
-		for _, k := range append([]release.Key{r.Total}, r.Parts...) {
+		for _, k := range r.keys() {
 			if _, known := column[k]; !known && !open(k) {
 				column[k] = len(hidden)
 				hidden = append(hidden, k)
@@ -140,6 +161,9 @@ func determined(relations []Relation, open func(release.Key) bool) []release.Key
 			}
 		}
 		add(r.Total, 1)
+		for _, k := range r.With {
+			add(k, 1)
+		}
 		for _, k := range r.Parts {
 			add(k, -1)
 		}

@@ -10,6 +10,9 @@ var (
 	RenderMarkdown = renderMarkdown
 )
 
+// PlanWithout is PlanRound with some rules switched off.
+var PlanWithout = planWithout
+
 // ParseWords is parseWords.
 var ParseWords = parseWords
 

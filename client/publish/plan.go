@@ -16,6 +16,9 @@ type Cell struct {
 	Blanked     bool // both aggregators replaced it: Estimate means nothing
 	Uncollected bool // never asked for, such as the uncapped total of a dominated metric
 
+	// Band are the bounds of the totals of the members that a cell of magnitudes counts; nil for other cells.
+	Band *Band
+
 	// Certificate must hold for sums of counts; nil for answers and bands, where one group moves a cell by
 	// one at most. Its Estimate and SD are those of the cell.
 	Certificate *Certificate
@@ -24,16 +27,25 @@ type Cell struct {
 	Since []Change
 }
 
-// A Relation is a sum that readers know to hold between published figures: Total is the sum of Parts.
+// A Relation is a sum that readers know to hold between figures: Total, and with it With, is the sum of Parts.
 type Relation struct {
 	Total release.Key
+	With  []release.Key
 	Parts []release.Key
+	// Counted says that readers compute the total themselves, so that it holds exactly between published figures. Others hold between true
+	// figures, by a rule of the catalogue, and each figure has noise of its own.
+	Counted bool
+}
+
+// keys are all figures of a relation.
+func (r Relation) keys() []release.Key {
+	return append(append([]release.Key{r.Total}, r.With...), r.Parts...)
 }
 
 // A Decision is a figure with the rule that decided it and the numbers that the rule looked at.
 type Decision struct {
 	release.Figure
-	Rule    string // "minimum", "blanked", "certificate", "waiver", "difference", "complement", "few", "published"
+	Rule    string // "minimum", "blanked", "certificate", "waiver", "difference", "complement", "bands", "few", "published"
 	Numbers string // "9 of 10 groups", "2.65 < 3.20"
 }
 
@@ -63,7 +75,7 @@ func Decide(rules Rules, cells []Cell, relations []Relation) ([]Decision, error)
 		}
 	}
 	for _, r := range relations {
-		for _, k := range append([]release.Key{r.Total}, r.Parts...) {
+		for _, k := range r.keys() {
 			if _, ok := p.index[k]; !ok {
 				return nil, fmt.Errorf("deciding release: the sum %s names cell %s, which is not there", r.Total, k)
 			}
@@ -72,6 +84,7 @@ func Decide(rules Rules, cells []Cell, relations []Relation) ([]Decision, error)
 	for i := range cells {
 		p.decisions[i] = p.alone(cells[i])
 	}
+	p.bands(relations)
 	p.complement(relations)
 	for i, d := range p.decisions {
 		if d.Status == release.Published && rules.isFew(d.Figure) {
@@ -99,15 +112,15 @@ func (p *plan) alone(c Cell) Decision {
 	switch {
 	case c.Uncollected:
 		d.Status, d.Rule, d.Numbers = release.NotCollected, "not collected", "beside the capped total"
-	case c.Groups < p.rules.Minimum:
+	case c.Groups < p.rules.Minimum && !p.rules.off(minimumRule):
 		d.Status, d.Rule, d.Numbers = release.WithheldMinimum, "minimum", fmt.Sprintf("%d of %d groups", c.Groups, p.rules.Minimum)
 	case c.Blanked:
 		d.Status, d.Rule, d.Numbers = release.WithheldBlanked, "blanked", fmt.Sprintf("%d groups", c.Groups)
-	case c.Certificate != nil && !waived && !c.Certificate.Holds():
+	case c.Certificate != nil && !waived && !c.Certificate.Holds() && !p.rules.off(certificateRule):
 		d.Status, d.Rule, d.Numbers = release.WithheldCertificate, "certificate", c.Certificate.String()
 	default:
 		for _, change := range c.Since {
-			if why, ok := p.rules.difference(c, change); !ok {
+			if why, ok := p.rules.difference(c, change); !ok && !p.rules.off(differenceRule) {
 				d.Status, d.Rule, d.Numbers = release.WithheldDifference, "difference", why
 				return d
 			}
@@ -127,7 +140,11 @@ func (p *plan) alone(c Cell) Decision {
 func (p *plan) open(k release.Key) bool { return p.decisions[p.index[k]].Status == release.Published }
 
 func (p *plan) withhold(k release.Key, why string) {
+	p.withholdAs(k, release.WithheldComplementary, "complement", why)
+}
+
+func (p *plan) withholdAs(k release.Key, s release.Status, rule, why string) {
 	d := &p.decisions[p.index[k]]
-	d.Figure = withhold(d.Figure, release.WithheldComplementary)
-	d.Rule, d.Numbers = "complement", why
+	d.Figure = withhold(d.Figure, s)
+	d.Rule, d.Numbers = rule, why
 }

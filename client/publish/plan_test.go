@@ -98,7 +98,7 @@ func TestDecideRefuses(t *testing.T) {
 }
 
 func relation(total string, parts ...string) publish.Relation {
-	r := publish.Relation{Total: key(total)}
+	r := publish.Relation{Total: key(total), Counted: true}
 	for _, p := range parts {
 		r.Parts = append(r.Parts, key(p))
 	}

@@ -3,7 +3,6 @@ package publish
 import (
 	"errors"
 	"fmt"
-	"slices"
 
 	"candor/schema/release"
 )
@@ -62,6 +61,11 @@ func (v *verifier) decision(f release.Figure, c Cell) (known bool, err error) {
 	case release.WithheldCertificate:
 		if c.Certificate == nil || rules.Waived[c.Instrument+"."+c.Metric] {
 			return true, fmt.Errorf("it is %s, and no certificate is asked of it", f.Status)
+		}
+		return false, nil
+	case release.WithheldBands:
+		if c.Band == nil {
+			return true, errors.New("only bands of magnitudes are withheld for that")
 		}
 		return false, nil
 	case release.WithheldComplementary, release.WithheldDifference:
@@ -154,10 +158,15 @@ func (v *verifier) subtraction(figures map[release.Key]release.Figure) error {
 		cells[c.Key] = c
 	}
 	for _, r := range v.sums.relations {
-		if !open(r.Total) {
+		rest, all := int64(0), true
+		for _, k := range append([]release.Key{r.Total}, r.With...) {
+			if all = all && open(k); all {
+				rest += *figures[k].Value
+			}
+		}
+		if !all {
 			continue
 		}
-		rest := *figures[r.Total].Value
 		var hidden []release.Key
 		var merged *Certificate
 		for _, k := range r.Parts {
@@ -173,11 +182,11 @@ func (v *verifier) subtraction(figures map[release.Key]release.Figure) error {
 				merged = &m
 			}
 		}
-		if len(hidden) == 0 || slices.ContainsFunc(hidden, func(k release.Key) bool { return v.sums.rules.Waived[k.Instrument+"."+k.Metric] }) {
+		if len(hidden) == 0 {
 			continue
 		}
 		if len(hidden) == 1 {
-			errs = append(errs, fmt.Errorf("figure %s: its total %s and all other parts are shown", hidden[0], r.Total))
+			errs = append(errs, fmt.Errorf("figure %s: %s and all that makes up the rest of it are shown", hidden[0], r.Total))
 		}
 		if merged != nil {
 			m := *merged
@@ -186,6 +195,40 @@ func (v *verifier) subtraction(figures map[release.Key]release.Figure) error {
 				errs = append(errs, fmt.Errorf("figure %s: it leaves %d for the parts that are not shown, whose certificate does not hold: %s", r.Total, rest, m))
 			}
 		}
+	}
+	return errors.Join(append(errs, v.bandsBeside(figures))...)
+}
+
+// bandsBeside checks that no bands stand beside a total which, with them, tells where in its band a member lies.
+func (v *verifier) bandsBeside(figures map[release.Key]release.Figure) error {
+	bands := map[release.Key][]Cell{}
+	totals := map[release.Key]Certificate{}
+	for _, c := range v.sums.cells {
+		f := figures[c.Key]
+		k := c.Key
+		k.Cell = total
+		switch {
+		case !f.Status.Open():
+		case c.Band != nil:
+			c.Estimate = *f.Value
+			bands[k] = append(bands[k], c)
+		case c.Key == k && c.Certificate != nil:
+			m := *c.Certificate
+			m.Estimate = *f.Value
+			totals[k] = m
+		}
+	}
+	var errs []error
+	for _, k := range v.sums.order {
+		k.Cell = total
+		t, shown := totals[k]
+		if len(bands[k]) == 0 || !shown {
+			continue
+		}
+		if why, ok := v.sums.rules.hiddenInBands(t, bands[k]); !ok {
+			errs = append(errs, fmt.Errorf("figure %s: it is shown beside its bands: %s", k, why))
+		}
+		delete(bands, k) // once
 	}
 	return errors.Join(errs...)
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"candor/crypto/dp"
+	"candor/schema/metric"
 	"candor/schema/release"
 	"candor/schema/round"
 )
@@ -106,8 +107,8 @@ func groupsOf(d *round.Document, p partSums) int {
 	return max(groups, int(d.Minimum.Groups))
 }
 
-// newRoundCells lists the figures of a round. parts has an entry for each part of the document.
-func newRoundCells(d *round.Document, parts []partSums) (*roundCells, error) {
+// newRoundCells lists the figures of a round. catalogue may be nil; parts has an entry for each part of the document.
+func newRoundCells(d *round.Document, catalogue *metric.Catalogue, parts []partSums) (*roundCells, error) {
 	rc := &roundCells{places: map[release.Key]place{}, refused: map[release.Key]bool{}}
 	var err error
 	if rc.rules, err = RulesOf(d); err != nil {
@@ -117,6 +118,10 @@ func newRoundCells(d *round.Document, parts []partSums) (*roundCells, error) {
 		if err := rc.add(d, i, parts[i]); err != nil {
 			return nil, err
 		}
+	}
+	if catalogue != nil && !d.Release.Calibration {
+		rc.setBands(catalogue)
+		rc.equations(d, catalogue)
 	}
 	return rc, nil
 }

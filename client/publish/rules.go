@@ -21,7 +21,20 @@ type Rules struct {
 	// Waived are the metrics whose totals need no certificate, because every member agreed, signed and before
 	// the round was approved, that its own magnitude may be inferred.
 	Waived map[string]bool
+
+	without map[string]bool // rules that tests switch off, to show what each is for
 }
+
+// The rules that tests can switch off.
+const (
+	minimumRule     = "minimum"
+	certificateRule = "certificate"
+	differenceRule  = "difference"
+	complementRule  = "complement"
+	bandsRule       = "bands"
+)
+
+func (r Rules) off(rule string) bool { return r.without[rule] }
 
 // RulesOf reads the rules from a round document. A waiver speaks for its own member only, and says nothing of
 // the others, whom the same total could expose: so a metric counts as waived only if the whole roster waived.

@@ -133,6 +133,8 @@ func (r *released) releaseOf(t testing.TB) {
 			switch {
 			case p.Kind == round.KindAnswers && strings.HasPrefix(cell.Code, "state:"):
 				sums[k] = map[string]int64{"state:measured": 30, "state:estimated": 8, "state:not-measured": 2}[cell.Code]
+			case strings.HasPrefix(cell.Code, "magnitude:"):
+				noise, sums[k] = "dlap:1", map[string]int64{"magnitude:10-99": 25, "magnitude:1k-9999": 15}[cell.Code]
 			case p.Kind == round.KindAnswers:
 				noise, sums[k] = "dlap:1", int64(k%25)-1
 			case cell.Metric == p.Cells[len(p.Cells)-1].Metric && len(p.Metrics()) > 1:

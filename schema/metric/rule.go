@@ -215,6 +215,45 @@ func (r *Rule) Metrics() []string {
 	return paths
 }
 
+// An Equation is one relation of sums: the cells on its left add up to the same number as those on its right.
+type Equation struct{ Left, Right []Sum }
+
+// A Sum is the cells that a term of a rule adds up: all of a metric, or one of them.
+type Sum struct {
+	Metric *Metric
+	Code   string // of the one cell; "" for the sum of all cells of the metric
+}
+
+// Equations returns what holds between sums by a rule with ==, one for each code where the rule has [*]; nil for a rule with <=. The rule must belong
+// to a catalogue.
+func (r *Rule) Equations() []Equation {
+	if !r.parsed.equal {
+		return nil
+	}
+	codes := []string{""}
+	if r.parsed.each != nil {
+		codes = nil
+		for _, c := range r.parsed.each.Codes {
+			codes = append(codes, c.Code)
+		}
+	}
+	var list []Equation
+	for _, code := range codes {
+		side := func(s sum) (sums []Sum) {
+			for _, t := range s {
+				if t.each {
+					sums = append(sums, Sum{t.metric, code})
+				} else {
+					sums = append(sums, Sum{t.metric, t.code})
+				}
+			}
+			return sums
+		}
+		list = append(list, Equation{side(r.parsed.left), side(r.parsed.right)})
+	}
+	return list
+}
+
 // Explain returns the rule in plain words.
 func (r *Rule) Explain() string {
 	words := "must not be more than"

@@ -17,6 +17,7 @@ const (
 	WithheldCertificate   Status = "withheld-certificate"
 	WithheldComplementary Status = "withheld-complementary"
 	WithheldDifference    Status = "withheld-difference"
+	WithheldBands         Status = "withheld-bands"
 	NotCollected          Status = "not-collected"
 
 	// The last two are used for ratios only.
@@ -36,6 +37,7 @@ var statuses = [...]struct {
 	{WithheldCertificate, "Withheld: one or two large members could make up so much of this total that a reader could estimate their own figures from it."},
 	{WithheldComplementary, "Withheld: it would give away another withheld cell by subtraction."},
 	{WithheldDifference, "Withheld: comparing it with a figure published earlier would show what a few members who joined, left or corrected their numbers had sent."},
+	{WithheldBands, "Withheld: with the total that is shown beside it, it would tell how large single members are within their band."},
 	{NotCollected, "Not collected: a few members make up most of the uncapped total, so it was never asked for; the capped total and the bands stand in its place."},
 	{WithheldDenominator, "Withheld: the number below the line is too small, compared with its noise, for a ratio to mean anything."},
 	{WithheldUnbounded, "Withheld: the noise leaves this ratio without a bounded 95 % interval."},
