@@ -64,7 +64,7 @@ type Aggregate struct {
 
 // ReadBatch merges the buckets of a batch, as they are in tx.
 func (t *Task) ReadBatch(tx store.Tx, batch store.Batch) (Aggregate, error) {
-	buckets, err := tx.Buckets(t.ID, batch, t.VDAF.AddShare)
+	buckets, err := tx.Buckets(t.ID, batch, store.Adding(t.VDAF.AddShare))
 	if err != nil {
 		return Aggregate{}, err
 	}

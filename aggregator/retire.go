@@ -85,7 +85,7 @@ func (t *Task) allCollected(tx store.Tx) (bool, error) {
 	if t.Config.BatchMode != dap.TimeInterval {
 		return false, nil
 	}
-	buckets, err := tx.Buckets(t.ID, store.Batch{Interval: *t.Interval}, t.VDAF.AddShare)
+	buckets, err := tx.Buckets(t.ID, store.Batch{Interval: *t.Interval}, store.Adding(t.VDAF.AddShare))
 	if err != nil {
 		return false, err
 	}

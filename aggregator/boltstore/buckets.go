@@ -37,7 +37,7 @@ func (r *bucketRow) unmarshal(s *reader) bool {
 		s.bytes(&r.Share) && !(r.Erased && r.Share != nil)
 }
 
-func (t *tx) MergeBucket(task dap.TaskID, id store.BucketID, delta store.Bucket, add func(dst, src []byte) error) error {
+func (t *tx) MergeBucket(task dap.TaskID, id store.BucketID, delta store.Bucket, merge store.Merge) error {
 	if err := t.check(true); err != nil {
 		return err
 	}
@@ -65,39 +65,16 @@ func (t *tx) MergeBucket(task dap.TaskID, id store.BucketID, delta store.Bucket,
 			return err
 		}
 	}
-	if err := row.merge(delta, add); err != nil {
+	sum := row.bucket(id)
+	if err := merge(&sum, delta); err != nil {
 		return fmt.Errorf("merging into bucket %x: %w", key, err)
 	}
+	row = rowOf(sum)
 	value, err := encode(&row, 64+len(row.Share))
 	if err != nil {
 		return err
 	}
 	return t.put(b, key, old, value)
-}
-
-func (r *bucketRow) merge(delta store.Bucket, add func(dst, src []byte) error) error {
-	switch {
-	case len(delta.Share) == 0:
-	case r.Share == nil:
-		r.Share = clone(delta.Share)
-	case len(r.Share) != len(delta.Share):
-		return fmt.Errorf("a share of %d bytes does not add to one of %d", len(delta.Share), len(r.Share))
-	default:
-		if err := add(r.Share, delta.Share); err != nil {
-			return err
-		}
-	}
-	if delta.Count > 0 {
-		if r.Count == 0 {
-			r.MinTime, r.MaxTime = delta.MinTime, delta.MaxTime
-		}
-		r.MinTime, r.MaxTime = min(r.MinTime, delta.MinTime), max(r.MaxTime, delta.MaxTime)
-	}
-	r.Count += delta.Count
-	for i := range r.Checksum {
-		r.Checksum[i] ^= delta.Checksum[i]
-	}
-	return nil
 }
 
 // seekShard moves to the first shard of a bucket; nil if there is none.
@@ -171,7 +148,7 @@ func (t *tx) eachBucket(task dap.TaskID, batch store.Batch, fn func(id store.Buc
 	return nil
 }
 
-func (t *tx) Buckets(task dap.TaskID, batch store.Batch, add func(dst, src []byte) error) ([]store.Bucket, error) {
+func (t *tx) Buckets(task dap.TaskID, batch store.Batch, merge store.Merge) ([]store.Bucket, error) {
 	if err := t.check(false); err != nil {
 		return nil, err
 	}
@@ -182,11 +159,9 @@ func (t *tx) Buckets(task dap.TaskID, batch store.Batch, add func(dst, src []byt
 			return err
 		}
 		if last := len(buckets) - 1; last >= 0 && buckets[last].ID == id {
-			sum := rowOf(buckets[last])
-			if err := sum.merge(row.bucket(id), add); err != nil {
+			if err := merge(&buckets[last], row.bucket(id)); err != nil {
 				return fmt.Errorf("merging the shards of bucket %x: %w", string(id), err)
 			}
-			buckets[last] = sum.bucket(id)
 			return nil
 		}
 		buckets = append(buckets, row.bucket(id))

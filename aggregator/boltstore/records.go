@@ -34,7 +34,7 @@ func (t *tx) Records(fn func(store.Record) error) error {
 	slices.SortFunc(tasks, func(a, b dap.TaskID) int { return slices.Compare(a[:], b[:]) })
 	for _, task := range slices.Compact(tasks) {
 		for _, part := range []func(dap.TaskID, func(store.Record) error) error{
-			t.pinRecord, t.counterRecords, t.batchRecords, t.reportRecords, t.jobRecords, t.markRecords, t.bucketRecords,
+			t.keyRecords, t.pinRecord, t.counterRecords, t.batchRecords, t.reportRecords, t.jobRecords, t.markRecords, t.bucketRecords,
 			t.collectedRecords, t.collectionRecords, t.helperRecords, t.shareRecords, t.submissionRecords, t.statementRecord,
 		} {
 			if err := part(task, fn); err != nil {
@@ -272,6 +272,8 @@ func (t *tx) AddRecord(record store.Record) error {
 		return err
 	}
 	switch r := record.(type) {
+	case store.Key:
+		return t.PutKey(r)
 	case store.PinRecord:
 		return t.PinTask(r.Task, r.Digest)
 	case store.CounterRecord:

@@ -56,6 +56,8 @@ const (
 	kindSubmissions // member -> submissionRow
 	kindStatement   // one statementRow
 
+	kindKeys // ID -> wrapped data key
+
 	kinds
 )
 
@@ -66,7 +68,7 @@ var kindNames = [kinds]string{
 	"marks", "mark-runs", "mark-chunks", "mark-buckets", "mark-numbers", "buckets", "intervals", "collected",
 	"collections", "collection-order", "collection-digests",
 	"helper-jobs", "helper-digests", "shares", "share-digests", "share-order",
-	"submissions", "statement",
+	"submissions", "statement", "keys",
 }
 
 // rows finds the buckets within one transaction of bbolt, each once.

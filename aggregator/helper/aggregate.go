@@ -244,7 +244,7 @@ func (h *Helper) answer(ctx context.Context, t *aggregator.Task, job store.Helpe
 			}
 		}
 		for _, d := range merge {
-			if err := tx.MergeBucket(t.ID, d.ID, d, t.VDAF.AddShare); err != nil {
+			if err := tx.MergeBucket(t.ID, d.ID, d, store.Adding(t.VDAF.AddShare)); err != nil {
 				return err
 			}
 		}

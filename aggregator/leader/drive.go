@@ -229,7 +229,7 @@ func (l *Leader) commit(ctx context.Context, t *aggregator.Task, job store.Aggre
 				refused = append(refused, d.ID)
 				continue
 			}
-			if err := tx.MergeBucket(t.ID, d.ID, d, t.VDAF.AddShare); err != nil {
+			if err := tx.MergeBucket(t.ID, d.ID, d, store.Adding(t.VDAF.AddShare)); err != nil {
 				return err
 			}
 		}

@@ -3,7 +3,6 @@ package pgstore
 import (
 	"errors"
 	"fmt"
-	"slices"
 
 	"github.com/jackc/pgx/v5"
 
@@ -85,31 +84,7 @@ func scanShard(b *store.Bucket) ([]any, func()) {
 	}
 }
 
-// merge adds a delta to a bucket, or one shard to another.
-func merge(b *store.Bucket, delta store.Bucket, add func(dst, src []byte) error) error {
-	switch {
-	case len(delta.Share) == 0:
-	case len(b.Share) == 0:
-		b.Share = slices.Clone(delta.Share)
-	case len(b.Share) != len(delta.Share):
-		return fmt.Errorf("a share of %d bytes does not add to one of %d", len(delta.Share), len(b.Share))
-	default:
-		if err := add(b.Share, delta.Share); err != nil {
-			return err
-		}
-	}
-	if delta.Count > 0 {
-		if b.Count == 0 {
-			b.MinTime, b.MaxTime = delta.MinTime, delta.MaxTime
-		}
-		b.MinTime, b.MaxTime = min(b.MinTime, delta.MinTime), max(b.MaxTime, delta.MaxTime)
-	}
-	b.Count += delta.Count
-	b.Checksum = dap.XORChecksums(b.Checksum, delta.Checksum)
-	return nil
-}
-
-func (t *tx) MergeBucket(task dap.TaskID, id store.BucketID, delta store.Bucket, add func(dst, src []byte) error) error {
+func (t *tx) MergeBucket(task dap.TaskID, id store.BucketID, delta store.Bucket, merge store.Merge) error {
 	if err := t.check(true); err != nil {
 		return err
 	}
@@ -129,7 +104,7 @@ func (t *tx) MergeBucket(task dap.TaskID, id store.BucketID, delta store.Bucket,
 		complete()
 	}
 	b.ID = id
-	if err := merge(&b, delta, add); err != nil {
+	if err := merge(&b, delta); err != nil {
 		return fmt.Errorf("merging into bucket %x: %w", string(id), err)
 	}
 	return t.putShard(task, t.shard, b)
@@ -140,7 +115,7 @@ func (t *tx) putShard(task dap.TaskID, shard int, b store.Bucket) error {
 	return err
 }
 
-func (t *tx) Buckets(task dap.TaskID, batch store.Batch, add func(dst, src []byte) error) ([]store.Bucket, error) {
+func (t *tx) Buckets(task dap.TaskID, batch store.Batch, merge store.Merge) ([]store.Bucket, error) {
 	if err := t.check(false); err != nil {
 		return nil, err
 	}
@@ -164,7 +139,7 @@ func (t *tx) Buckets(task dap.TaskID, batch store.Batch, add func(dst, src []byt
 		}
 		complete()
 		if last := len(buckets) - 1; last >= 0 && buckets[last].ID == b.ID {
-			if err := merge(&buckets[last], b, add); err != nil && failed == nil {
+			if err := merge(&buckets[last], b); err != nil && failed == nil {
 				failed = fmt.Errorf("merging the shards of bucket %x: %w", string(b.ID), err)
 			}
 			return nil

@@ -29,7 +29,7 @@ func (t *tx) Records(fn func(store.Record) error) error {
 			return err
 		}
 		for _, part := range []func(dap.TaskID, func(store.Record) error) error{
-			t.pinRecord, t.counterRecords, t.batchRecords, t.reportRecords, t.jobRecords, t.markRecords, t.bucketRecords, t.collectedRecords,
+			t.keyRecords, t.pinRecord, t.counterRecords, t.batchRecords, t.reportRecords, t.jobRecords, t.markRecords, t.bucketRecords, t.collectedRecords,
 			t.collectionRecords, t.helperRecords, t.shareRecords, t.roundRecords,
 		} {
 			if err := part(task, fn); err != nil {
@@ -215,6 +215,8 @@ func (t *tx) AddRecord(record store.Record) error {
 		return err
 	}
 	switch r := record.(type) {
+	case store.Key:
+		return t.PutKey(r)
 	case store.PinRecord:
 		return t.PinTask(r.Task, r.Digest)
 	case store.CounterRecord:

@@ -68,7 +68,7 @@ func (t *tx) DeleteTask(task dap.TaskID) error {
 	for _, name := range []string{
 		"task_delete_bodies", "task_delete_reports", "task_delete_counters", "task_delete_progress", "task_delete_leader_batches", "task_delete_aggregation_jobs",
 		"task_delete_marks", "task_delete_buckets", "task_delete_erased", "task_delete_collected_intervals", "task_delete_collected_batches",
-		"task_delete_collection_jobs", "task_delete_helper_jobs", "task_delete_share_answers", "task_delete_submissions", "task_delete_statements",
+		"task_delete_collection_jobs", "task_delete_helper_jobs", "task_delete_share_answers", "task_delete_submissions", "task_delete_statements", "task_delete_keys",
 	} {
 		if _, err := t.exec(name, task[:]); err != nil {
 			return err

@@ -18,6 +18,7 @@ type Summary struct {
 	CollectionJobs                            uint64
 	HelperJobs, DeferredHelperJobs            uint64
 	ShareAnswers                              uint64
+	Keys                                      uint64 // wrapped data keys
 }
 
 // maxProblems bounds the list that Check returns.
@@ -123,6 +124,8 @@ func (c *checker) problem(format string, args ...any) {
 
 func (c *checker) record(r Record) error {
 	switch r := r.(type) {
+	case Key:
+		c.sum.Keys++
 	case PinRecord:
 		c.task(r.Task)
 	case CounterRecord:

@@ -8,7 +8,7 @@ import (
 
 // CareTx serves the care of a store: check, statistics, export and import. The roles never call it.
 type CareTx interface {
-	// Records calls fn with every row of the store, task by task, and stops at its first error. Within a task first come the types below in
+	// Records calls fn with every row of the store, task by task, and stops at its first error. Within a task its keys come first, then the types below in
 	// their order, with aggregation jobs after reports, then collection jobs, Helper jobs, share answers, submissions and the statement. Reports come in order of arrival,
 	// leader-selected batches, aggregation jobs, collection jobs and share answers in order of their creation, all else in order of its ID,
 	// name or time.
@@ -18,7 +18,7 @@ type CareTx interface {
 	AddRecord(r Record) error
 }
 
-// A Record is one row of a store, whatever the backend: one of the types below, or an AggregationJob, CollectionJob, HelperJob, ShareAnswer,
+// A Record is one row of a store, whatever the backend: one of the types below, or a Key, AggregationJob, CollectionJob, HelperJob, ShareAnswer,
 // Submission or Statement.
 type Record interface{ record() }
 

@@ -51,6 +51,7 @@ type Tx interface {
 	CollectionJobTx
 	HelperTx
 	RoundTx
+	KeyTx
 	CareTx
 }
 
@@ -63,7 +64,7 @@ type TaskTx interface {
 	Count(task dap.TaskID, counter string, n uint64) error
 	// Counters returns all counters of the task.
 	Counters(task dap.TaskID) (map[string]uint64, error)
-	// DeleteTask removes every row of the task except its pin: retention, after its batches were collected or given up.
+	// DeleteTask removes every row of the task except its pin, its keys among them: retention, after its batches were collected or given up.
 	DeleteTask(task dap.TaskID) error
 }
 
@@ -125,13 +126,12 @@ type BatchTx interface {
 	// unless it is nil (both roles: the Helper's from MarkAggregated, the Leader's from its report rows). It serves the search for
 	// a difference between the two Aggregators and may scan the whole task.
 	AggregatedReports(task dap.TaskID, batch Batch, after *dap.ReportID, limit int) ([]dap.ReportID, error)
-	// MergeBucket adds delta to a bucket, which starts at zero: shares by add (dst += src, same length), counts by sum, checksums by XOR, times by
-	// minimum and maximum. A delta without Share adds nothing to the share, one without Count nothing to the times. Whether the bucket may
-	// still be written is the role's decision, within the same transaction; ErrConflict only if it was erased.
-	MergeBucket(task dap.TaskID, id BucketID, delta Bucket, add func(dst, src []byte) error) error
-	// Buckets returns the buckets of a batch that were ever merged into, in order of their IDs, each merged over its shards with add.
+	// MergeBucket adds delta to a bucket, which starts at zero, with merge, see [Adding]; what is stored is always what merge made. Whether the
+	// bucket may still be written is the role's decision, within the same transaction; ErrConflict only if it was erased.
+	MergeBucket(task dap.TaskID, id BucketID, delta Bucket, merge Merge) error
+	// Buckets returns the buckets of a batch that were ever merged into, in order of their IDs, each merged over its shards with merge.
 	// An interval whose end does not fit into a dap.Time has no buckets, here and below.
-	Buckets(task dap.TaskID, batch Batch, add func(dst, src []byte) error) ([]Bucket, error)
+	Buckets(task dap.TaskID, batch Batch, merge Merge) ([]Bucket, error)
 	// BatchCollected says whether any bucket of the batch was marked collected, empty buckets included.
 	BatchCollected(task dap.TaskID, batch Batch) (bool, error)
 	// MarkCollected marks every bucket of the batch, empty ones included, as collected, for ever.

@@ -86,6 +86,7 @@ type modelTask struct {
 	shares      map[dap.AggregateShareID]numberedRow[store.ShareAnswer]
 	submissions map[string]store.Submission
 	statement   *store.Statement
+	keys        map[uint64]store.Key
 }
 
 type numberedRow[T any] struct {
@@ -126,6 +127,7 @@ func (t *modelTx) clone() *modelTx {
 		n.marks, n.buckets, n.collected = maps.Clone(n.marks), maps.Clone(n.buckets), maps.Clone(n.collected)
 		n.intervals, n.collections = slices.Clone(n.intervals), maps.Clone(n.collections)
 		n.helperJobs, n.shares, n.submissions = maps.Clone(n.helperJobs), maps.Clone(n.shares), maps.Clone(n.submissions)
+		n.keys = maps.Clone(n.keys)
 		c.tasks[id] = &n
 	}
 	return c
@@ -149,6 +151,7 @@ func newModelTask() *modelTask {
 		marks: make(map[dap.ReportID]store.BucketID), buckets: make(map[store.BucketID]modelBucket), collected: make(map[dap.BatchID]bool),
 		collections: make(map[dap.CollectionJobID]modelCollection), helperJobs: make(map[dap.AggregationJobID]numberedRow[store.HelperJob]),
 		shares: make(map[dap.AggregateShareID]numberedRow[store.ShareAnswer]), submissions: make(map[string]store.Submission),
+		keys: make(map[uint64]store.Key),
 	}
 }
 
@@ -586,48 +589,24 @@ func inBatch(batch store.Batch, id store.BucketID) bool {
 	return ok && len(id) == 8 && id >= store.TimeBucket(batch.Interval.Start) && id < store.TimeBucket(end)
 }
 
-func (t *modelTx) MergeBucket(task dap.TaskID, id store.BucketID, delta store.Bucket, add func(dst, src []byte) error) error {
+func (t *modelTx) MergeBucket(task dap.TaskID, id store.BucketID, delta store.Bucket, merge store.Merge) error {
 	if err := t.writes(); err != nil {
 		return err
 	}
 	m := t.task(task)
-	b, ok := m.buckets[id]
+	b := m.buckets[id]
 	if b.erased {
 		return store.ErrConflict
 	}
-	delta.Share = clone(delta.Share)
-	delta.ID = id
-	switch {
-	case !ok:
-		b.Bucket = delta
-		if delta.Count == 0 {
-			b.MinTime, b.MaxTime = 0, 0
-		}
-		m.buckets[id] = b
-		return nil
-	case len(delta.Share) == 0:
-	case len(b.Share) == 0:
-		b.Share = delta.Share
-	case len(b.Share) != len(delta.Share):
-		return errors.New("shares of different lengths")
-	default:
-		b.Share = clone(b.Share)
-		if err := add(b.Share, delta.Share); err != nil {
-			return err
-		}
+	b.ID, b.Share = id, clone(b.Share)
+	if err := merge(&b.Bucket, delta); err != nil {
+		return err
 	}
-	if delta.Count > 0 && b.Count == 0 {
-		b.MinTime, b.MaxTime = delta.MinTime, delta.MaxTime
-	} else if delta.Count > 0 {
-		b.MinTime, b.MaxTime = min(b.MinTime, delta.MinTime), max(b.MaxTime, delta.MaxTime)
-	}
-	b.Count += delta.Count
-	b.Checksum = dap.XORChecksums(b.Checksum, delta.Checksum)
 	m.buckets[id] = b
 	return nil
 }
 
-func (t *modelTx) Buckets(task dap.TaskID, batch store.Batch, _ func(dst, src []byte) error) ([]store.Bucket, error) {
+func (t *modelTx) Buckets(task dap.TaskID, batch store.Batch, _ store.Merge) ([]store.Bucket, error) {
 	var out []store.Bucket
 	for _, b := range sortedBy(t.task(task).buckets, func(a, b modelBucket) int { return cmp.Compare(a.ID, b.ID) }) {
 		if inBatch(batch, b.ID) {

@@ -27,6 +27,9 @@ func (t *modelTx) Records(fn func(store.Record) error) error {
 
 func (t *modelTx) taskRecords(id dap.TaskID, m *modelTask) ([]store.Record, error) {
 	var out []store.Record
+	for _, k := range sortedBy(m.keys, byKeyID) {
+		out = append(out, k)
+	}
 	if m.pin != nil {
 		out = append(out, store.PinRecord{Task: id, Digest: *m.pin})
 	}

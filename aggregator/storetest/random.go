@@ -482,7 +482,7 @@ func mergeShards(a, b store.BucketRecord) store.BucketRecord {
 		a.Share = b.Share
 	case len(b.Share) > 0:
 		a.Share = bytes.Clone(a.Share)
-		if err := Sum(a.Share, b.Share); err != nil {
+		if err := sum(a.Share, b.Share); err != nil {
 			panic(err)
 		}
 	}

@@ -38,7 +38,7 @@ var taskTests = []contractTest{
 	{name: "delete removes every row but the pin", loose: true, run: func(f *fixture) {
 		f.update(everyWrite)
 		f.addReports(task2, 0, 2)
-		f.update(func(tx store.Tx) error { return tx.DeleteTask(task1) })
+		f.update(func(tx store.Tx) error { return errors.Join(tx.DeleteTask(task1), tx.DeleteTask(keyTask)) })
 		for _, r := range f.records() {
 			switch r := r.(type) {
 			case store.PinRecord:

@@ -339,6 +339,8 @@ var writes = map[string]func(store.Tx) error{
 	"DeleteShareAnswer":   func(tx store.Tx) error { return tx.DeleteShareAnswer(task1, shareAnswer(1).ID) },
 	"PutSubmission":       func(tx store.Tx) error { return tx.PutSubmission(store.Submission{Task: task1, Member: "other"}) },
 	"PutStatement":        func(tx store.Tx) error { return tx.PutStatement(store.Statement{Task: task2, Text: []byte("text")}) },
+	"PutKey":              func(tx store.Tx) error { return tx.PutKey(key(1, "k")) },
+	"DeleteKey":           func(tx store.Tx) error { return tx.DeleteKey(keyTask, 2) },
 	"DeleteTask":          func(tx store.Tx) error { return tx.DeleteTask(task1) },
 	"AddRecord":           func(tx store.Tx) error { return tx.AddRecord(store.CounterRecord{Task: task2, Name: "c", N: 1}) },
 }
@@ -376,6 +378,7 @@ func everyWrite(tx store.Tx) error {
 		tx.AddShareAnswer(shareAnswer(1)),
 		tx.PutSubmission(store.Submission{Task: task1, Member: "m1", Correction: 2, Report: reportID(1), Contributes: []byte{3}, Received: t0, Aggregated: true}),
 		tx.PutStatement(store.Statement{Task: task1, Text: []byte("text"), Salts: []byte("salts"), Created: t0}),
+		tx.PutKey(key(2, "wrapped")),
 	} {
 		if err != nil {
 			return err

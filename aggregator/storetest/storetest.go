@@ -28,7 +28,7 @@ func Run(t *testing.T, newPlace func(testing.TB) Place) {
 		tests []contractTest
 	}{
 		{"Store", storeTests}, {"Task", taskTests}, {"Report", reportTests}, {"AggregationJob", aggregationJobTests}, {"Batch", batchTests},
-		{"CollectionJob", collectionJobTests}, {"Helper", helperTests}, {"Round", roundTests}, {"Care", careTests}, {"Race", raceTests},
+		{"CollectionJob", collectionJobTests}, {"Helper", helperTests}, {"Round", roundTests}, {"Key", keyTests}, {"Care", careTests}, {"Race", raceTests},
 	} {
 		t.Run(group.name, func(t *testing.T) {
 			for _, test := range group.tests {
@@ -202,7 +202,9 @@ func (f *fixture) job(j store.AggregationJob) store.AggregationJob {
 func share(b byte) []byte { return []byte{b, 0, 0, 0} }
 
 // Sum adds encoded shares byte by byte: a stand-in for an aggregation function that tests of a store can use.
-func Sum(dst, src []byte) error {
+func Sum(into *store.Bucket, from store.Bucket) error { return store.Adding(sum)(into, from) }
+
+func sum(dst, src []byte) error {
 	if len(dst) != len(src) {
 		return errors.New("shares of different lengths")
 	}

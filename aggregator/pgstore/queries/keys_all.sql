@@ -1,0 +1,2 @@
+-- the keys of all tasks
+SELECT id, wrapped, task FROM keys ORDER BY task, id

@@ -1,0 +1,2 @@
+-- $1 task
+DELETE FROM keys WHERE task = $1
