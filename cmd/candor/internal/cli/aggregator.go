@@ -104,7 +104,7 @@ func serve(ctx context.Context, path string, cfg *config.Aggregator, log *slog.L
 	if err != nil {
 		return err
 	}
-	st, err := openStore(ctx, cfg.Store)
+	st, err := openStore(ctx, path, cfg)
 	if err != nil {
 		return err
 	}

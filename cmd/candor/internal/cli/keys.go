@@ -18,7 +18,7 @@ func newKeysCmd() *cobra.Command {
 }
 
 // keyKinds are what `keys generate` makes, in the order of its help.
-var keyKinds = []string{"identity", "hpke", "token", "pair", "release"}
+var keyKinds = []string{"identity", "hpke", "token", "pair", "release", "store"}
 
 func newKeysGenerateCmd() *cobra.Command {
 	var suite string
@@ -28,13 +28,14 @@ func newKeysGenerateCmd() *cobra.Command {
 		Short: "Make a key file: " + strings.Join(keyKinds, ", "),
 		Long: `Make a new key FILE that only its owner can read. A file that is there is never overwritten: what was sealed to a key that is gone
 cannot be opened again. What may be known of the key is printed: the public key and fingerprint of an identity, the
-public configuration of an HPKE key. Of the other kinds everything is secret.
+public configuration of an HPKE key, the ID of a store key. Of the other kinds everything is secret.
 
   identity  signs approvals, receipts and statements; others pin its fingerprint
   hpke      opens what members seal to this server
   token     a bearer token, or the verify key of a plain DAP task
   pair      the secret that only the two operators share
-  release   this server's noise and salts: never in the same backup as the store`,
+  release   this server's noise and salts: never in the same backup as the store
+  store     seals what is secret in the store: on another disk than the store and its backups`,
 		Example: "  candor keys generate identity identity.key\n  candor keys generate hpke hpke.key --suite x25519 --id 7\n  candor keys generate token collector.token",
 		Args:    cobra.ExactArgs(2),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -65,7 +66,7 @@ func generateKey(out io.Writer, kind, path, suite string, id uint8) error {
 			return err
 		}
 		text, public = file, public+"\n"
-	case "token", "pair", "release":
+	case "token", "pair", "release", "store":
 		text = config.GenerateToken()
 	default:
 		return usageError{fmt.Errorf("there is no kind of key %q; there are %s", kind, strings.Join(keyKinds, ", "))}
@@ -79,6 +80,13 @@ func generateKey(out io.Writer, kind, path, suite string, id uint8) error {
 			return err
 		}
 		public = fmt.Sprintf("%s\nfingerprint: %s\n", key.PublicKey(), key.PublicKey().Fingerprint())
+	}
+	if kind == "store" {
+		key, err := config.LoadStoreKey(path)
+		if err != nil {
+			return err
+		}
+		public = fmt.Sprintf("id: %s\n", key.ID())
 	}
 	_, err := io.WriteString(out, public)
 	return err

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"fmt"
 	"net"
 	"strconv"
@@ -34,6 +35,12 @@ type Aggregator struct {
 	// processes of this role with the same keys, rounds and tasks. The password belongs in the file that PGPASSFILE names, or in PGPASSWORD. An attacker who can
 	// change the store can lose or repeat reports; one who reads it sees who sent when, and ciphertexts.
 	Store string `yaml:"store"`
+	// StoreKey is where the key comes from that what is secret in the store is sealed under: file:PATH (made by `candor aggregator init`), env:NAME, exec:COMMAND (run
+	// without a shell; it prints the key, as the tool of a key management service does), or none to keep the store in the clear. The key is 32 bytes in base64url.
+	// Without it the store and its backups cannot be read; an attacker who has it and one of them reads what the store holds. Keep it on another disk than either.
+	StoreKey string `yaml:"store_key"`
+	// StoreKeyBefore is the source of the key before, while `candor store rekey` goes from it to StoreKey. Default: none.
+	StoreKeyBefore string `yaml:"store_key_before,omitempty"`
 	// Identity is the file of this server's Ed25519 key, made by `candor keys generate identity`. It signs approvals, receipts and statements, and its
 	// fingerprint is pinned by everybody else: it does not change while a round is open.
 	Identity string `yaml:"identity"`
@@ -155,6 +162,12 @@ func ParseAggregator(path string, text []byte) (*Aggregator, error) {
 	address("listen", a.Listen)
 	address("private_listen", a.PrivateListen)
 	required("store", a.Store)
+	if problem := checkStoreKey(a.StoreKey); problem != "" {
+		p.at("$.store_key", "%s", problem)
+	}
+	if problem := checkStoreKey(a.StoreKeyBefore); problem != "" && a.StoreKeyBefore != "" || a.StoreKeyBefore == NoStoreKey {
+		p.at("$.store_key_before", "%s", cmp.Or(problem, "cannot be none: a store in the clear is sealed by `candor store backup` and `candor store restore`"))
+	}
 	required("identity", a.Identity)
 	required("pair_secret", a.PairSecret)
 	required("release_key", a.ReleaseKey)
@@ -198,6 +211,7 @@ func ParseAggregator(path string, text []byte) (*Aggregator, error) {
 	for _, s := range []*string{&a.Identity, &a.PairSecret, &a.ReleaseKey, &a.PeerToken, &a.CollectorToken, &a.Rounds, &a.Tasks} {
 		*s = resolve(path, *s)
 	}
+	a.StoreKey, a.StoreKeyBefore = resolveStoreKey(path, a.StoreKey), resolveStoreKey(path, a.StoreKeyBefore)
 	for i := range a.HPKE {
 		a.HPKE[i].File = resolve(path, a.HPKE[i].File)
 	}

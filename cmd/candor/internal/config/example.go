@@ -1,6 +1,7 @@
 package config
 
 import (
+	"context"
 	_ "embed"
 	"fmt"
 	"strings"
@@ -70,6 +71,9 @@ func Check(kind, path string) error {
 			return err
 		}
 		if _, err := LoadIdentity(a.Identity); err != nil {
+			return err
+		}
+		if _, err := a.StoreKeys(context.Background()); err != nil {
 			return err
 		}
 		if err := a.checkTLS(); err != nil {

@@ -116,7 +116,8 @@ func TestMistakesAreAllQuoted(t *testing.T) {
 		"  burst: 5\n" +
 		"  upload_bytes: 10\n" +
 		"trust:\n" +
-		"  secretariat: " + fingerprint + "\n  leader: " + fingerprint + "\n  helper: " + fingerprint + "\n"
+		"  secretariat: " + fingerprint + "\n  leader: " + fingerprint + "\n  helper: " + fingerprint + "\n" +
+		"store_key: none\n"
 	_, err := config.ParseAggregator("leader.yaml", []byte(text))
 	if err == nil {
 		t.Fatal("no error")

@@ -49,7 +49,7 @@ func InitOperator(o Operator) (round.Card, error) {
 	for _, f := range []struct {
 		name string
 		text []byte
-	}{{"identity.key", identity}, {"hpke.key", hpkeFile}, {"release.key", GenerateToken()}, {o.Role + ".yaml", []byte(yaml)}} {
+	}{{"identity.key", identity}, {"hpke.key", hpkeFile}, {"release.key", GenerateToken()}, {"store.key", GenerateToken()}, {o.Role + ".yaml", []byte(yaml)}} {
 		if err := WriteSecret(filepath.Join(o.Dir, f.name), f.text); err != nil {
 			return round.Card{}, err
 		}

@@ -129,9 +129,9 @@ func (d *demo) configure(o operator, trust string, pair, peer, collectorToken []
 	if err := os.Mkdir(d.dir(o.role, "rounds"), 0o700); err != nil {
 		return err
 	}
-	yaml := fmt.Sprintf("listen: %s\nprivate_listen: %s\nstore: %s.db\nidentity: identity.key\nhpke:\n  - file: hpke.key\npair_secret: pair.secret\nrelease_key: release.key\npeer_token: peer.token\nrounds: rounds\npoll_interval: 100ms\n%s",
+	yaml := fmt.Sprintf("listen: %s\nprivate_listen: %s\nstore: %s.db\nstore_key: file:store.key\nidentity: identity.key\nhpke:\n  - file: hpke.key\npair_secret: pair.secret\nrelease_key: release.key\npeer_token: peer.token\nrounds: rounds\npoll_interval: 100ms\n%s",
 		o.address, o.private, o.role, trust)
-	files := map[string][]byte{"pair.secret": pair, "peer.token": peer, "release.key": config.GenerateToken()}
+	files := map[string][]byte{"pair.secret": pair, "peer.token": peer, "release.key": config.GenerateToken(), "store.key": config.GenerateToken()}
 	if o.role == "leader" {
 		files["collector.token"] = collectorToken
 		yaml += "collector_token: collector.token\n"
