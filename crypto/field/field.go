@@ -84,8 +84,9 @@ type Field[E comparable] interface {
 	GatedPowers(dst []E, r E, gate []byte)
 	// SumGaps sets dst[l] = Σ e[j] over those j < len(e) for which gates[l·len(e) + j] is 0; the others are 1.
 	SumGaps(dst, e []E, gates []byte)
-	// Symmetrize adds to the n×n matrix m its transpose.
-	Symmetrize(m []E, n int)
+	// SumEither returns Σ u[j] + v[j] over those j for which exactly one of x[j] and y[j] is 1; the others are 0. u[j] is zero where
+	// x[j] is, and v[j] where y[j] is.
+	SumEither(u, v []E, x, y []byte) E
 	// PairSums fills the n×n matrix s, n = 1+len(r), but for its diagonal. Column j of a range check has two vectors of n elements, u = (seeds[2j],
 	// r[0]^(j+1)·rows[j], r[1]^(j+1)·rows[chunk+j] …) and v = (−seeds[2j+1], 1 − rows[j], 1 − rows[chunk+j] …):
 	//

@@ -235,23 +235,6 @@ func testRangeWires[E comparable](t *testing.T, o oracle[E]) {
 	}
 }
 
-func TestSymmetrize(t *testing.T) { bothFields(t, testSymmetrize, testSymmetrize) }
-
-func testSymmetrize[E comparable](t *testing.T, o oracle[E]) {
-	for n := range 7 {
-		m := o.vector(rand.New(rand.NewPCG(15, 16)), n*n)
-		want := make([]*big.Int, n*n)
-		for k := range n {
-			for l := range n {
-				want[k*n+l] = o.add(m[k*n+l], m[l*n+k])
-			}
-		}
-		got := o.elems(m)
-		o.Symmetrize(got, n)
-		o.sameElems(t, "Symmetrize", got, want)
-	}
-}
-
 func TestGates(t *testing.T) { bothFields(t, testGates, testGates) }
 
 func testGates[E comparable](t *testing.T, o oracle[E]) {

@@ -59,12 +59,16 @@ func (F128) SumGaps(dst, e []Elem128, gates []byte) {
 	}
 }
 
-func (F128) Symmetrize(m []Elem128, n int) {
-	for k := range n {
-		for l := range k + 1 {
-			x, y := &m[k*n+l], &m[l*n+k]
-			x.lo, x.hi = add128(x.lo, x.hi, y.lo, y.hi)
-			*y = *x
-		}
+func (F128) SumEither(u, v []Elem128, x, y []byte) (z Elem128) {
+	var s0, s1, s2, c uint64
+	v, x, y = v[:len(u)], x[:len(u)], y[:len(u)]
+	for j := range u {
+		// Where only one of the two bits is 1, one of the two elements is zero.
+		m := -uint64(x[j] ^ y[j])
+		s0, c = bits.Add64(s0, (u[j].lo^v[j].lo)&m, 0)
+		s1, c = bits.Add64(s1, (u[j].hi^v[j].hi)&m, c)
+		s2 += c
 	}
+	z.lo, z.hi = wrap128(s0, s1, s2)
+	return z
 }

@@ -44,11 +44,12 @@ func (F64) SumGaps(dst, e []Elem64, gates []byte) {
 	}
 }
 
-func (F64) Symmetrize(m []Elem64, n int) {
-	for k := range n {
-		for l := range k + 1 {
-			s := Elem64(add64(uint64(m[k*n+l]), uint64(m[l*n+k])))
-			m[k*n+l], m[l*n+k] = s, s
-		}
+func (F64) SumEither(u, v []Elem64, x, y []byte) Elem64 {
+	var s, top, c uint64
+	v, x, y = v[:len(u)], x[:len(u)], y[:len(u)]
+	for j := range u {
+		s, c = bits.Add64(s, uint64(u[j]^v[j])&-uint64(x[j]^y[j]), 0)
+		top += c
 	}
+	return Elem64(reduce64(top, s))
 }
