@@ -11,8 +11,11 @@ import (
 //go:generate go run gen/main.go
 
 func fastest() path {
-	if cpu.X86.HasAVX512F && cpu.X86.HasAVX512VL && cpu.X86.HasAVX512DQ && cpu.X86.HasAVX512IFMA {
+	switch {
+	case cpu.X86.HasAVX2 && cpu.X86.HasAVX512F && cpu.X86.HasAVX512VL && cpu.X86.HasAVX512DQ && cpu.X86.HasAVX512IFMA:
 		return pathIFMA
+	case cpu.X86.HasAVX2:
+		return pathAVX2
 	}
 	return pathGo
 }

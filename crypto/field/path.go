@@ -7,15 +7,16 @@ type path uint8
 
 const (
 	pathGo   path = iota // Go code, anywhere
+	pathAVX2             // sums of bits times elements, in digits of a byte; the rest in Go
 	pathIFMA             // eight elements at once, with the AVX-512 instructions that multiply 52-bit integers
 )
 
-var pathNames = [...]string{pathGo: "go", pathIFMA: "ifma"}
+var pathNames = [...]string{pathGo: "go", pathAVX2: "avx2", pathIFMA: "ifma"}
 
 // current is what the package runs on. It is written only by SetPath.
 var current = fastest()
 
-// Path names what long vectors of Field128 run on: "go" or "ifma".
+// Path names what long vectors of Field128 run on: "go", "avx2" or "ifma".
 func Path() string { return pathNames[current] }
 
 // Paths names the paths that this CPU and build can take, "go" first, the fastest last.

@@ -98,7 +98,7 @@ func onPaths(t *testing.T, what string, f func() []byte) {
 }
 
 // comparePaths compares the paths on a matrix of a range check, and on its rows.
-func comparePaths(t *testing.T, s source, pool []*big.Int, rows, chunk, short, bits int) {
+func comparePaths(t *testing.T, s source, pool []*big.Int, rows, chunk, short, weights int) {
 	t.Helper()
 	f := field.F128{}
 	encoded := func(a field.Elem128) []byte {
@@ -115,14 +115,30 @@ func comparePaths(t *testing.T, s source, pool []*big.Int, rows, chunk, short, b
 		f.RangeWires(dst, seeds, x, w, r, shift, make([]field.Elem128, field.RangeScratch(rows)))
 		return dst
 	})
+	n := 1 + rows
+	bits := make([]byte, rows*chunk)
+	for i := range bits {
+		bits[i] = byte(s.byte() & 1)
+	}
+	onPaths(t, "PairSums, "+what, func() []byte {
+		sums := make([]field.Elem128, n*n)
+		f.PairSums(sums, r, seeds, slices.Clone(bits), make([]field.Elem128, field.PairScratch(rows, chunk)))
+		var b []byte
+		for i, z := range sums {
+			if i%(n+1) > 0 { // the diagonal is not written
+				b = append(b, encoded(z)...)
+			}
+		}
+		return b
+	})
 	for stride := 1; stride < 4; stride++ {
 		n := min(len(w), (len(x)/16+stride-1)/stride)
 		onPaths(t, fmt.Sprintf("Dot of %d, stride %d", n, stride), func() []byte { return encoded(f.Dot(w[:n], x, stride)) })
 	}
-	last := s.byte() % bits
-	onPaths(t, fmt.Sprintf("Weigh of %d bits, the last weight 2^%d", bits, last), func() []byte {
-		dst := make([]byte, len(x)/16/bits*16)
-		f.Weigh(dst, x, bits, 1<<last)
+	last := s.byte() % weights
+	onPaths(t, fmt.Sprintf("Weigh of %d bits, the last weight 2^%d", weights, last), func() []byte {
+		dst := make([]byte, len(x)/16/weights*16)
+		f.Weigh(dst, x, weights, 1<<last)
 		return dst
 	})
 	spoilt := slices.Clone(x)
