@@ -29,10 +29,40 @@ var roundConstants = [12]uint64{
 func Permute12(s *[25]uint64) { permute(s) }
 
 // XORBlock XORs p into the first len(p) bytes of s. It panics if p is longer than Rate.
-func XORBlock(s *[25]uint64, p []byte) { xorLane(s[:], 1, 0, p) }
+func XORBlock(s *[25]uint64, p []byte) {
+	if len(p) != Rate {
+		xorLane(s[:], 1, 0, p)
+		return
+	}
+	for i := 0; i < blockWords; i += 7 {
+		w, b := (*[7]uint64)(s[i:]), (*[7 * 8]byte)(p[8*i:])
+		w[0] ^= binary.LittleEndian.Uint64(b[0:])
+		w[1] ^= binary.LittleEndian.Uint64(b[8:])
+		w[2] ^= binary.LittleEndian.Uint64(b[16:])
+		w[3] ^= binary.LittleEndian.Uint64(b[24:])
+		w[4] ^= binary.LittleEndian.Uint64(b[32:])
+		w[5] ^= binary.LittleEndian.Uint64(b[40:])
+		w[6] ^= binary.LittleEndian.Uint64(b[48:])
+	}
+}
 
 // ReadBlock copies the first len(p) bytes of s to p. It panics if p is longer than Rate.
-func ReadBlock(s *[25]uint64, p []byte) { readLane(s[:], 1, 0, p) }
+func ReadBlock(s *[25]uint64, p []byte) {
+	if len(p) != Rate {
+		readLane(s[:], 1, 0, p)
+		return
+	}
+	for i := 0; i < blockWords; i += 7 {
+		w, b := (*[7]uint64)(s[i:]), (*[7 * 8]byte)(p[8*i:])
+		binary.LittleEndian.PutUint64(b[0:], w[0])
+		binary.LittleEndian.PutUint64(b[8:], w[1])
+		binary.LittleEndian.PutUint64(b[16:], w[2])
+		binary.LittleEndian.PutUint64(b[24:], w[3])
+		binary.LittleEndian.PutUint64(b[32:], w[4])
+		binary.LittleEndian.PutUint64(b[40:], w[5])
+		binary.LittleEndian.PutUint64(b[48:], w[6])
+	}
+}
 
 func checkBlock(p []byte) {
 	if len(p) > Rate {
