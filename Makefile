@@ -36,7 +36,7 @@ check: ## what every commit passes: format, vet, staticcheck, tests
 	$(STATICCHECK) ./...
 	$(MAKE) test
 
-.PHONY: test test-race test-long test-postgres
+.PHONY: test test-race test-long
 test: ## the tests, under three minutes on two cores
 	$(GO) test -short ./...
 test-race: ## the tests under the race detector (needs a C compiler)

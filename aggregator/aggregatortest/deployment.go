@@ -32,6 +32,8 @@ type Options struct {
 	Keys   *Keys         // default: new ones
 	Tasks  []*round.Task // besides those that specs make
 	Logger *slog.Logger  // of both roles; default: discard
+	// Open opens the store of a role; default: a bbolt file. It is closed when the test ends.
+	Open func(role dap.Role) store.Store
 	// Wrap may wrap the stores, for example to make them fail.
 	Wrap func(role dap.Role, s store.Store) store.Store
 }
@@ -63,12 +65,18 @@ func New(t testing.TB, options Options, specs ...TaskSpec) *Deployment {
 	}
 	d := &Deployment{T: t, Options: options, Keys: options.Keys, Clock: NewClock(options.Start), HelperClock: NewClock(options.Start),
 		Net: new(Network), Tasks: options.Tasks}
-	dir := t.TempDir()
-	open := func(role dap.Role) store.Store {
-		s, err := boltstore.Open(filepath.Join(dir, role.String()+".db"), boltstore.Options{UnsafeNoSync: true})
-		if err != nil {
-			t.Fatal(err)
+	if options.Open == nil {
+		dir := t.TempDir()
+		options.Open = func(role dap.Role) store.Store {
+			s, err := boltstore.Open(filepath.Join(dir, role.String()+".db"), boltstore.Options{UnsafeNoSync: true})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return s
 		}
+	}
+	open := func(role dap.Role) store.Store {
+		s := options.Open(role)
 		t.Cleanup(func() {
 			if !t.Failed() {
 				storetest.CheckInvariants(t, s)

@@ -30,16 +30,21 @@ func TestKilled(t *testing.T) {
 		rounds = 20
 	}
 	for i := range rounds {
-		t.Run(fmt.Sprint("round ", i), func(t *testing.T) { killRound(t, uint64(i), kills) })
+		t.Run(fmt.Sprint("round ", i), func(t *testing.T) { killRound(t, uint64(i), kills, [2]string{}, nil) })
 	}
 }
 
-func killRound(t *testing.T, seed uint64, kills int) {
+// killRound plays a round on the databases at two URLs, or on bbolt files; disturb, if there is one, is called now and then between kills.
+func killRound(t *testing.T, seed uint64, kills int, stores [2]string, disturb func()) {
 	const reports = 80
 	r := rand.New(rand.NewPCG(seed, 8))
 	dir := t.TempDir()
 	setup, keys, task := newBenchSetup(t, dap.VDAFConfig{Type: dap.VDAFHistogram, Length: reports, ChunkLength: 9})
 	setup.JobReports, setup.RetryMaxMS, setup.Deferred = 4, 500, seed%2 == 1
+	setup.LeaderStore, setup.HelperStore = stores[0], stores[1]
+	if stores[0] != "" {
+		setup.LeaseMS = 3000 // nobody frees the leases of a process that was killed
+	}
 	if err := os.WriteFile(filepath.Join(dir, "setup.json"), ok(json.Marshal(setup)), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -64,7 +69,10 @@ func killRound(t *testing.T, seed uint64, kills int) {
 		}
 	})
 	wg.Go(func() {
-		for range kills {
+		for k := range kills {
+			if disturb != nil && k%4 == 3 {
+				disturb()
+			}
 			time.Sleep(time.Duration(20+r.IntN(250)) * time.Millisecond)
 			i := r.IntN(2)
 			processes[i].kill(t)

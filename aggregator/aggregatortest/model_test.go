@@ -35,7 +35,7 @@ func TestModel(t *testing.T) {
 	runs := 2000
 	switch {
 	case *oneSeed != 0:
-		t.Run(fmt.Sprint("seed ", *oneSeed), func(t *testing.T) { playModel(t, *oneSeed) })
+		t.Run(fmt.Sprint("seed ", *oneSeed), func(t *testing.T) { playModel(t, *oneSeed, nil) })
 		return
 	case testing.Short():
 		runs = 60
@@ -45,7 +45,7 @@ func TestModel(t *testing.T) {
 	for seed := 1; seed <= runs; seed++ {
 		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
 			t.Parallel()
-			playModel(t, uint64(seed))
+			playModel(t, uint64(seed), nil)
 		})
 	}
 }
@@ -140,7 +140,8 @@ type modelJob struct {
 	deleted bool
 }
 
-func playModel(t *testing.T, seed uint64) {
+// playModel plays the history of a seed, on stores that open opens, or on bbolt files.
+func playModel(t *testing.T, seed uint64, open func(dap.Role) store.Store) {
 	kinds, keys := modelKinds()
 	r := rand.New(rand.NewPCG(seed, 4))
 	m := &model{t: t, r: r, kind: kinds[r.IntN(len(kinds))], acked: map[int]bool{}, unsure: map[int]bool{}, counted: map[int]int{}}
@@ -149,6 +150,7 @@ func playModel(t *testing.T, seed uint64) {
 	rate := [...]float64{0, 0.02, 0.1}[r.IntN(3)]
 	options := aggregatortest.Options{
 		Keys:  keys,
+		Open:  open,
 		Tasks: []*round.Task{m.task},
 		Start: aggregatortest.Start.Add(modelHours*time.Hour - 30*time.Minute),
 		Leader: leader.Config{MaxJobReports: 1 + r.IntN(8), MaxJobDelay: 20 * time.Second, MaxLiveJobs: 1 + r.IntN(4), CollectGiveUp: time.Hour,

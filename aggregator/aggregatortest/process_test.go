@@ -27,6 +27,8 @@ import (
 	"candor/aggregator/helper"
 	"candor/aggregator/httpapi"
 	"candor/aggregator/leader"
+	"candor/aggregator/pgstore"
+	"candor/aggregator/store"
 	"candor/crypto/seal"
 	"candor/schema/dap"
 	"candor/schema/round"
@@ -53,6 +55,8 @@ type benchSetup struct {
 	Collector, CollectorPrivate []byte
 	JobReports, RetryMaxMS      int // of the Leader; 0: its defaults
 	Deferred                    bool
+	LeaderStore, HelperStore    string // PostgreSQL URLs; empty: a bbolt file each
+	LeaseMS                     int    // 0: the default
 	PeerToken, CollectorToken   string
 }
 
@@ -87,7 +91,26 @@ func benchRing(public, private []byte) (*aggregator.Keyring, error) {
 	return aggregator.NewKeyring(aggregator.Key{Config: benchConfig(public), Private: key})
 }
 
-// runBenchRole is one of the two processes: a role on its own bbolt file, without TLS. A Leader begins to aggregate when it reads a line from its
+// open opens the store of a role, and returns what reports on its use in the end: into a file of the process, for benchmarks.
+func (s *benchSetup) open(role, dir string) (store.Store, func(), error) {
+	url := s.HelperStore
+	if role == "leader" {
+		url = s.LeaderStore
+	}
+	use := newStoreUse()
+	report := func() { use.write(filepath.Join(dir, fmt.Sprintf("use-%s-%d.json", role, os.Getpid()))) }
+	if url != "" {
+		st, err := pgstore.Open(context.Background(), url, pgstore.Options{Wait: 15 * time.Second, Observe: use.observe, Retried: use.retried})
+		return st, report, err
+	}
+	st, err := boltstore.Open(filepath.Join(dir, role+".db"), boltstore.Options{Observe: use.observe})
+	if err != nil {
+		return nil, nil, err
+	}
+	return st, report, st.FreeLeases(context.Background())
+}
+
+// runBenchRole is one of the processes: a role on its own bbolt file, or on a database that others share, without TLS. A Leader begins to aggregate when it reads a line from its
 // standard input; both end when that is closed.
 func runBenchRole(role, dir string) error {
 	text, err := os.ReadFile(filepath.Join(dir, "setup.json"))
@@ -113,27 +136,31 @@ func runBenchRole(role, dir string) error {
 		defer f.Close()
 		defer pprof.StopCPUProfile()
 	}
-	st, err := boltstore.Open(filepath.Join(dir, role+".db"), boltstore.Options{})
+	st, report, err := setup.open(role, dir)
 	if err != nil {
 		return err
 	}
+	defer report()
 	defer st.Close()
-	if err := st.FreeLeases(context.Background()); err != nil {
-		return err
-	}
+	lease := time.Duration(setup.LeaseMS) * time.Millisecond
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	logger := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
 	var handler http.Handler
 	var run func(context.Context) error
 	address := strings.TrimPrefix(setup.HelperURL, "http://")
-	if role == "leader" {
+	if given := os.Getenv("CANDOR_BENCH_ADDRESS"); given != "" {
+		address = given
+	} else if role == "leader" {
 		address = strings.TrimPrefix(setup.LeaderURL, "http://")
+	}
+	if role == "leader" {
 		ring, err := benchRing(setup.LeaderPublic, setup.LeaderKey)
 		if err != nil {
 			return err
 		}
-		l, err := leader.New(leader.Config{Store: st, Keys: ring, Logger: logger, MaxJobReports: setup.JobReports, RetryMax: time.Duration(setup.RetryMaxMS) * time.Millisecond})
+		l, err := leader.New(leader.Config{Store: st, Keys: ring, Logger: logger, MaxJobReports: setup.JobReports, RetryMax: time.Duration(setup.RetryMaxMS) * time.Millisecond,
+			LeaseTTL: lease, RequestTimeout: lease / 3})
 		if err != nil {
 			return err
 		}
@@ -146,7 +173,7 @@ func runBenchRole(role, dir string) error {
 		if err != nil {
 			return err
 		}
-		h, err := helper.New(helper.Config{Store: st, Keys: ring, Logger: logger, Deferred: setup.Deferred})
+		h, err := helper.New(helper.Config{Store: st, Keys: ring, Logger: logger, Deferred: setup.Deferred, LeaseTTL: lease})
 		if err != nil {
 			return err
 		}
@@ -206,8 +233,14 @@ type benchProcess struct {
 
 func startBenchRole(t *testing.T, role, dir string) *benchProcess {
 	t.Helper()
+	return startReplica(t, role, dir, "")
+}
+
+// startReplica starts a role that listens on an address of its own, if one is given.
+func startReplica(t *testing.T, role, dir, address string) *benchProcess {
+	t.Helper()
 	cmd := exec.Command(ok(os.Executable()))
-	cmd.Env = append(os.Environ(), "CANDOR_BENCH_ROLE="+role, "CANDOR_BENCH_DIR="+dir)
+	cmd.Env = append(os.Environ(), "CANDOR_BENCH_ROLE="+role, "CANDOR_BENCH_DIR="+dir, "CANDOR_BENCH_ADDRESS="+address)
 	cmd.Stderr = os.Stderr
 	stdin := ok(cmd.StdinPipe())
 	if err := cmd.Start(); err != nil {

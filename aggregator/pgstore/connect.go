@@ -2,6 +2,7 @@ package pgstore
 
 import (
 	"context"
+	"database/sql/driver"
 	"errors"
 	"fmt"
 	"io"
@@ -105,29 +106,38 @@ func isLocal(host string) bool {
 	return ip != nil && ip.IsLoopback()
 }
 
+// reach repeats what fails because the server cannot be reached, for as long as wait.
+func reach(ctx context.Context, wait time.Duration, try func() error) error {
+	start := time.Now()
+	for attempt := 1; ; attempt++ {
+		err := try()
+		var again *retryError
+		if err == nil || !errors.As(retry(ctx, err), &again) || time.Since(start) >= wait {
+			return err
+		}
+		if !sleep(ctx, attempt) {
+			return ctx.Err()
+		}
+	}
+}
+
 // begin begins a transaction. What goes wrong before it has begun is tried again for some seconds: a connection that the server has closed, or a server
 // that is starting.
 func (s *Store) begin(ctx context.Context, opts pgx.TxOptions) (pgx.Tx, error) {
-	start := time.Now()
-	for attempt := 1; ; attempt++ {
-		pg, err := s.pool.BeginTx(ctx, opts)
-		if err == nil {
-			return pg, nil
-		}
-		err = fmt.Errorf("beginning a transaction: %w", err)
-		var again *retryError
-		if !errors.As(retry(ctx, err), &again) || time.Since(start) >= maxBegin {
-			return nil, err
-		}
-		if !sleep(ctx, attempt) {
-			return nil, ctx.Err()
-		}
+	var pg pgx.Tx
+	err := reach(ctx, maxBegin, func() (err error) {
+		pg, err = s.pool.BeginTx(ctx, opts)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("beginning a transaction: %w", err)
 	}
+	return pg, nil
 }
 
 // isNetwork says whether err means that there is no connection, or none any more.
 func isNetwork(err error) bool {
 	var network net.Error
 	var connect *pgconn.ConnectError
-	return errors.As(err, &network) || errors.As(err, &connect) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, net.ErrClosed)
+	return errors.As(err, &network) || errors.As(err, &connect) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, net.ErrClosed) || errors.Is(err, driver.ErrBadConn)
 }

@@ -1,12 +1,7 @@
 package pgstore_test
 
 import (
-	"context"
-	"errors"
-	"sync"
 	"testing"
-
-	"github.com/jackc/pgx/v5"
 
 	"candor/aggregator/pgstore"
 	"candor/aggregator/store"
@@ -28,47 +23,11 @@ func (p place) Open(t testing.TB) store.Store {
 // Crash returns the same database: it does not know what happens to a client.
 func (p place) Crash(testing.TB) storetest.Place { return p }
 
-// places returns a function that gives empty databases to tests. Those that a test leaves are emptied for another: much faster than a new one.
+// places returns a function that gives empty databases to tests.
 func places(t *testing.T) func(testing.TB) storetest.Place {
 	t.Helper()
-	server := storetest.StartPostgres(t)
-	var mu sync.Mutex
-	var free []place
-	return func(test testing.TB) storetest.Place {
-		mu.Lock()
-		defer mu.Unlock()
-		var p place
-		if n := len(free); n > 0 {
-			p, free = free[n-1], free[:n-1]
-		} else {
-			p = place(server.NewDatabase(t))
-		}
-		test.Cleanup(func() {
-			if err := p.empty(); err != nil {
-				test.Errorf("emptying the database: %v", err)
-				return
-			}
-			mu.Lock()
-			defer mu.Unlock()
-			free = append(free, p)
-		})
-		return p
-	}
-}
-
-func (p place) empty() error {
-	ctx := context.Background()
-	conn, err := pgx.Connect(ctx, string(p))
-	if err != nil {
-		return err
-	}
-	// The tables are small: TRUNCATE would make new files for each.
-	_, err = conn.Exec(ctx, `DO $$ DECLARE name text; BEGIN
-		FOR name IN SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename NOT IN ('goose_db_version', 'compatibility') LOOP
-			EXECUTE 'DELETE FROM ' || quote_ident(name);
-		END LOOP;
-	END $$`)
-	return errors.Join(err, conn.Close(ctx))
+	databases := storetest.StartPostgres(t).Databases(t)
+	return func(test testing.TB) storetest.Place { return place(databases(test)) }
 }
 
 func TestContract(t *testing.T) {

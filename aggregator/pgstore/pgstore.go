@@ -36,6 +36,8 @@ type Options struct {
 	// Observe, if not nil, is called after each View and Update with its name, how long it took and how it ended. It must be safe for concurrent
 	// use and fast.
 	Observe func(name string, elapsed time.Duration, err error)
+	// Wait is how long Open tries to reach a server that is starting or not there yet. Zero: once.
+	Wait time.Duration
 	// Retried, if not nil, is called each time an Update is tried again, with its name and the database's SQLSTATE ("" without connection).
 	Retried func(name, sqlState string)
 }
@@ -64,7 +66,7 @@ func open(ctx context.Context, url string, opts Options, migrations fs.FS) (*Sto
 	if err != nil {
 		return nil, fmt.Errorf("opening PostgreSQL store: %w", err)
 	}
-	if err := migrate(ctx, pool, migrations); err != nil {
+	if err := reach(ctx, opts.Wait, func() error { return migrate(ctx, pool, migrations) }); err != nil {
 		pool.Close()
 		return nil, fmt.Errorf("opening PostgreSQL store %s on %s: %w", config.ConnConfig.Database, config.ConnConfig.Host, err)
 	}

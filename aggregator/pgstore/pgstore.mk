@@ -1,2 +1,4 @@
-test-postgres: ## the suite of the stores on PostgreSQL, a server of its own or the one that CANDOR_TEST_POSTGRES names; nothing may be skipped
+.PHONY: test-postgres
+test-postgres: ## the stores' suite, the model and the crash tests on PostgreSQL, a server of its own or that of CANDOR_TEST_POSTGRES; nothing may be skipped
 	CANDOR_TEST_NOSKIP=1 $(GO) test -count 1 -timeout 30m ./aggregator/pgstore
+	CANDOR_TEST_NOSKIP=1 $(GO) test -count 1 -timeout 30m -run '^TestPostgres' ./aggregator/aggregatortest

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"candor/aggregator/boltstore"
 	"candor/aggregator/pgstore"
@@ -11,6 +12,9 @@ import (
 	"candor/aggregator/store"
 	"candor/cmd/candor/internal/config"
 )
+
+// waitForDatabase is how long a server that starts waits for its database to start as well.
+const waitForDatabase = 15 * time.Second
 
 // openStore opens the store that the configuration at path names, for a server, and what is sealed in it. A bbolt file belongs to this process alone, which takes
 // over the jobs of the one before at once; in a database other processes may be at work, and the jobs of one that died wait for their leases to end.
@@ -34,7 +38,7 @@ func openStore(ctx context.Context, path string, cfg *config.Aggregator) (store.
 // openBeneath opens a store as it is on the disk.
 func openBeneath(ctx context.Context, name string) (store.Store, error) {
 	if config.IsPostgres(name) {
-		s, err := pgstore.Open(ctx, name, pgstore.Options{})
+		s, err := pgstore.Open(ctx, name, pgstore.Options{Wait: waitForDatabase})
 		if err != nil {
 			return nil, withHint(err, "docs/operations.md says what the database needs; `psql` with the same URL shows whether it can be reached")
 		}
