@@ -2,10 +2,12 @@ package aggregator
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"slices"
 	"sync"
+	"time"
 
 	"candor/aggregator/store"
 	"candor/schema/dap"
@@ -19,14 +21,16 @@ type Tasks struct {
 }
 
 // Add checks a task, pins it in the store, and adds it. A task that is already there under the same ID must be the same; then its tokens are
-// those of the new one.
-func (ts *Tasks) Add(ctx context.Context, st store.Store, t *Task) error {
+// those of the new one. Leader and Helper pin it differently, so that neither works on the other's store by mistake: their rows would mix.
+func (ts *Tasks) Add(ctx context.Context, st store.Store, role dap.Role, t *Task) error {
 	if err := t.Check(); err != nil {
 		return err
 	}
-	err := st.Update(ctx, "pin_task", func(tx store.Tx) error { return tx.PinTask(t.ID, t.Digest()) })
+	digest := t.Digest()
+	pin := sha256.Sum256(append(digest[:], byte(role)))
+	err := st.Update(ctx, "pin_task", func(tx store.Tx) error { return tx.PinTask(t.ID, pin) })
 	if errors.Is(err, store.ErrConflict) {
-		return fmt.Errorf("task %s was run here before with other parameters, which never change during the life of a task: give the new task a new ID", t.ID)
+		return fmt.Errorf("task %s was run on this store before with other parameters, which never change during the life of a task (give the new task a new ID), or by the other role (give each its own store)", t.ID)
 	}
 	if err != nil {
 		return fmt.Errorf("adding task %s: %w", t.ID, err)
@@ -49,6 +53,12 @@ func (ts *Tasks) Add(ctx context.Context, st store.Store, t *Task) error {
 	}
 	ts.list, ts.byID[t.ID] = list, t
 	return nil
+}
+
+// PatienceUnknown returns how long to leave a job alone that a process has leased and whose task it does not know, since when the job has been waiting for that:
+// little at first, because of several processes on one store another may have taken the task up already.
+func PatienceUnknown(waited time.Duration) time.Duration {
+	return min(max(waited, time.Second), 5*time.Minute)
 }
 
 // Get returns the task of that ID, or nil.

@@ -31,6 +31,8 @@ func (h *Helper) Run(ctx context.Context) error {
 
 func (h *Helper) dispatch(ctx context.Context) {
 	slots := make(chan struct{}, h.cfg.Concurrency)
+	work, stop := aggregator.Draining(ctx)
+	defer stop()
 	var workers errgroup.Group
 	defer workers.Wait()
 	for {
@@ -46,7 +48,7 @@ func (h *Helper) dispatch(ctx context.Context) {
 		if ok {
 			workers.Go(func() error {
 				defer func() { <-slots }()
-				h.work(ctx, job)
+				h.work(work, job)
 				return nil
 			})
 			continue
@@ -82,7 +84,10 @@ func (h *Helper) work(ctx context.Context, job store.HelperJob) {
 	log := h.cfg.Logger.With("task_id", job.Task.String(), "aggregation_job_id", job.ID.String())
 	t := h.tasks.Get(job.Task)
 	if t == nil {
-		log.WarnContext(ctx, "deferred job of a task that is not configured")
+		// Another process may have the task's file already.
+		job.NextAttempt, job.LeaseUntil = start.Add(aggregator.PatienceUnknown(start.Sub(job.Created))), time.Time{}
+		err := h.cfg.Store.Update(ctx, "put_back_deferred", func(tx store.Tx) error { return tx.SaveHelperJob(job) })
+		log.WarnContext(ctx, "deferred job of a task that is not configured", "err", err)
 		return
 	}
 	req, err := dap.Parse[dap.AggregationJobInitReq](job.Request)

@@ -112,7 +112,7 @@ func (h *Helper) AddTask(ctx context.Context, t *aggregator.Task) error {
 	if err := t.CheckFloor(h.cfg.MinBatchFloor); err != nil {
 		return err
 	}
-	return h.tasks.Add(ctx, h.cfg.Store, t)
+	return h.tasks.Add(ctx, h.cfg.Store, dap.Helper, t)
 }
 
 func (h *Helper) judge() *aggregator.Judge {

@@ -28,7 +28,7 @@ func (l *Leader) driveCollection(ctx context.Context, job store.CollectionJob) {
 	log := l.cfg.Logger.With("task_id", job.Task.String(), "collection_job_id", job.ID.String())
 	t := l.tasks.Get(job.Task)
 	if t == nil {
-		if err := l.collectionWaits(ctx, job, aggregator.WaitingTaskUnknown, "the task is not configured: add it to the configuration, or delete its rows from the store", l.cfg.RetryMax); err != nil && ctx.Err() == nil {
+		if err := l.collectionWaits(ctx, job, aggregator.WaitingTaskUnknown, "the task is not configured: add it to the configuration, or delete its rows from the store", l.patienceUnknown(job.Waiting)); err != nil && ctx.Err() == nil {
 			log.ErrorContext(ctx, "saving a collection job failed", "err", err)
 		}
 		return

@@ -29,7 +29,7 @@ func (l *Leader) driveAggregation(ctx context.Context, job store.AggregationJob)
 	log := l.cfg.Logger.With("task_id", job.Task.String(), "aggregation_job_id", job.ID.String())
 	t := l.tasks.Get(job.Task)
 	if t == nil {
-		l.waitAggregation(ctx, job, aggregator.WaitingTaskUnknown, "the task is not configured: add it to the configuration, or delete its rows from the store", l.cfg.RetryMax)
+		l.waitAggregation(ctx, job, aggregator.WaitingTaskUnknown, "the task is not configured: add it to the configuration, or delete its rows from the store", l.patienceUnknown(job.Waiting))
 		return
 	}
 	outcome, err := l.stepAggregation(ctx, t, &job)
@@ -287,6 +287,14 @@ func (l *Leader) helperFailed(ctx context.Context, t *aggregator.Task, job store
 	}
 	l.note(t.ID, func(n *taskNotes) { n.blockedUntil = now.Add(delay) })
 	return aggregator.StepWaiting, l.saveWaiting(ctx, job, aggregator.WaitingHelperUnavailable, fmt.Sprintf("the Helper does not answer (%v)", err), delay)
+}
+
+// patienceUnknown returns how long a job waits whose task this process does not know.
+func (l *Leader) patienceUnknown(w store.Waiting) time.Duration {
+	if w.Code != aggregator.WaitingTaskUnknown {
+		return aggregator.PatienceUnknown(0)
+	}
+	return aggregator.PatienceUnknown(l.cfg.Now().Sub(w.Since))
 }
 
 // backoff returns how long to wait after the nth failure in a row: as long as the peer said, else longer each time, and not in step with others.

@@ -159,7 +159,7 @@ func (l *Leader) AddTask(ctx context.Context, t *aggregator.Task) error {
 	if err := t.CheckFloor(l.cfg.MinBatchFloor); err != nil {
 		return err
 	}
-	if err := l.tasks.Add(ctx, l.cfg.Store, t); err != nil {
+	if err := l.tasks.Add(ctx, l.cfg.Store, dap.Leader, t); err != nil {
 		return err
 	}
 	if err := t.DropReplaced(ctx, l.cfg.Store); err != nil {

@@ -2,6 +2,7 @@ package leader
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -61,11 +62,14 @@ func (l *Leader) eraseCollected(ctx context.Context, t *aggregator.Task) error {
 			break
 		}
 		err = l.cfg.Store.Update(ctx, "erase_batch", func(tx store.Tx) error {
-			if err := tx.EraseBatch(t.ID, *j.Batch); err != nil {
+			j.NextAttempt = time.Time{} // done
+			switch err := tx.SaveCollectionJob(j); {
+			case errors.Is(err, store.ErrConflict), errors.Is(err, store.ErrNotFound):
+				return nil // another process is first, or the Collector has deleted the job
+			case err != nil:
 				return err
 			}
-			j.NextAttempt = time.Time{} // done
-			return tx.SaveCollectionJob(j)
+			return tx.EraseBatch(t.ID, *j.Batch)
 		})
 	}
 	if err != nil {

@@ -23,6 +23,8 @@ func (l *Leader) Run(ctx context.Context) error {
 // dispatch hands jobs to at most Concurrency goroutines, and looks for more when one is free and something may have changed.
 func (l *Leader) dispatch(ctx context.Context) {
 	slots := make(chan struct{}, l.cfg.Concurrency)
+	work, stop := aggregator.Draining(ctx)
+	defer stop()
 	var drivers errgroup.Group
 	defer drivers.Wait()
 	timer := time.NewTimer(0)
@@ -33,7 +35,7 @@ func (l *Leader) dispatch(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		}
-		step, err := l.next(ctx)
+		step, err := l.next(ctx, work)
 		if err != nil && ctx.Err() == nil {
 			l.cfg.Logger.ErrorContext(ctx, "looking for work failed", "err", err)
 		}
@@ -57,8 +59,8 @@ func (l *Leader) dispatch(ctx context.Context) {
 	}
 }
 
-// next leases something to do, or returns nil: jobs that wait for us first, then new ones.
-func (l *Leader) next(ctx context.Context) (step func(), err error) {
+// next leases something to do, or returns nil: jobs that wait for us first, then new ones. What it returns is done under the context work.
+func (l *Leader) next(ctx, work context.Context) (step func(), err error) {
 	now := l.cfg.Now()
 	var aggregations []store.AggregationJob
 	var collections []store.CollectionJob
@@ -74,10 +76,10 @@ func (l *Leader) next(ctx context.Context) (step func(), err error) {
 		return nil, err
 	}
 	if len(aggregations) > 0 {
-		return func() { l.leased(ctx, func(ctx context.Context) { l.driveAggregation(ctx, aggregations[0]) }) }, nil
+		return func() { l.leased(work, func(ctx context.Context) { l.driveAggregation(ctx, aggregations[0]) }) }, nil
 	}
 	if len(collections) > 0 {
-		return func() { l.leased(ctx, func(ctx context.Context) { l.driveCollection(ctx, collections[0]) }) }, nil
+		return func() { l.leased(work, func(ctx context.Context) { l.driveCollection(ctx, collections[0]) }) }, nil
 	}
 	var failures []error
 	tasks := l.tasks.All()
@@ -90,7 +92,7 @@ func (l *Leader) next(ctx context.Context) (step func(), err error) {
 		}
 		if ok {
 			l.turn.Add(1)
-			return func() { l.leased(ctx, func(ctx context.Context) { l.driveAggregation(ctx, job) }) }, nil
+			return func() { l.leased(work, func(ctx context.Context) { l.driveAggregation(ctx, job) }) }, nil
 		}
 	}
 	return nil, errors.Join(failures...)
@@ -105,7 +107,7 @@ func (l *Leader) leased(ctx context.Context, step func(context.Context)) {
 
 // Tick does one thing that Run would do now, in the calling goroutine, and returns whether there was any. It is for tests with a clock of their own.
 func (l *Leader) Tick(ctx context.Context) (worked bool, err error) {
-	step, err := l.next(ctx)
+	step, err := l.next(ctx, ctx)
 	if err != nil {
 		return false, err
 	}
