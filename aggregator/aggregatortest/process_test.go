@@ -233,15 +233,15 @@ type benchProcess struct {
 
 func startBenchRole(t *testing.T, role, dir string) *benchProcess {
 	t.Helper()
-	return startReplica(t, role, dir, "")
+	return startReplica(t, role, dir, "", os.Stderr)
 }
 
-// startReplica starts a role that listens on an address of its own, if one is given.
-func startReplica(t *testing.T, role, dir, address string) *benchProcess {
+// startReplica starts a role that listens on an address of its own, if one is given, and writes its log to log.
+func startReplica(t *testing.T, role, dir, address string, log io.Writer) *benchProcess {
 	t.Helper()
 	cmd := exec.Command(ok(os.Executable()))
 	cmd.Env = append(os.Environ(), "CANDOR_BENCH_ROLE="+role, "CANDOR_BENCH_DIR="+dir, "CANDOR_BENCH_ADDRESS="+address)
-	cmd.Stderr = os.Stderr
+	cmd.Stderr = log
 	stdin := ok(cmd.StdinPipe())
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)

@@ -23,12 +23,13 @@ import (
 
 // A Postgres is a PostgreSQL server for tests.
 type Postgres struct {
-	url    *url.URL // of the database postgres
-	binary string   // empty: somebody else's server
-	dir    string
-	owner  *syscall.Credential
-	server *exec.Cmd
-	log    *os.File
+	url      *url.URL // of the database postgres
+	binary   string   // empty: somebody else's server
+	dir      string
+	settings []string
+	owner    *syscall.Credential
+	server   *exec.Cmd
+	log      *os.File
 }
 
 // EnvPostgres names the variable that holds the URL of a server on which the tests may create databases. EnvNoSkip, if it is set, makes
@@ -39,8 +40,8 @@ const (
 )
 
 // StartPostgres returns the server that CANDOR_TEST_POSTGRES names, or starts a throw-away one on a unix socket, which stops when the
-// test ends. Without either it skips the test.
-func StartPostgres(t testing.TB) *Postgres {
+// test ends. Without either it skips the test. A throw-away server does not flush to disk unless its settings, each as name=value, say so.
+func StartPostgres(t testing.TB, settings ...string) *Postgres {
 	t.Helper()
 	if given := os.Getenv(EnvPostgres); given != "" {
 		u, err := url.Parse(given)
@@ -57,7 +58,7 @@ func StartPostgres(t testing.TB) *Postgres {
 		}
 		skip("no PostgreSQL server: install the package postgresql, or set " + EnvPostgres)
 	}
-	p := &Postgres{binary: binary}
+	p := &Postgres{binary: binary, settings: settings}
 	if err := p.init(); err != nil {
 		t.Fatalf("preparing PostgreSQL: %v", err)
 	}
@@ -151,6 +152,9 @@ func (p *Postgres) Start() error {
 	p.log = log
 	// Without fsync a crash of the machine would lose data, a crash of the server does not: all that tests can cause.
 	p.server = p.command("postgres", "-D", p.data(), "-k", p.dir, "-c", "listen_addresses=", "-c", "fsync=off", "-c", "max_connections=200", "-c", "max_pred_locks_per_transaction=1024", "-c", "max_pred_locks_per_page=32", "-c", "max_pred_locks_per_relation=20000")
+	for _, s := range p.settings {
+		p.server.Args = append(p.server.Args, "-c", s) // the last of a name counts
+	}
 	p.server.Stdout, p.server.Stderr = log, log
 	if err := p.server.Start(); err != nil {
 		return err
