@@ -38,6 +38,7 @@ var floors = map[string]int{
 	"aggregator":           5,
 	"aggregator/boltstore": 5,
 	"aggregator/pgstore":   5,
+	"aggregator/storefile": 5,
 	"aggregator/sealstore": 5, // over any store: imports aggregator/store only, like the backends
 	"client/figures":       5,
 	"client/ledger":        5,
