@@ -107,8 +107,8 @@ var errRow = errors.New("sealstore: there is a row")
 func (s *Store) start(ctx context.Context) error {
 	return s.store.Update(ctx, "start_seal", func(tx store.Tx) error {
 		err := tx.Records(func(r store.Record) error {
-			if k, ok := r.(store.Key); ok && k.Task == storeKey.task {
-				return nil // another process was faster
+			if _, ok := r.(store.Key); ok {
+				return nil // another process was faster, or the store is being filled
 			}
 			return errRow
 		})

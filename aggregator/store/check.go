@@ -8,17 +8,21 @@ import (
 
 // A Summary says what a store holds.
 type Summary struct {
-	Tasks   int
-	Reports Progress // of the Leader
-	Marks   uint64   // reports that the Helper aggregated
-	Bytes   uint64   // of reports' bodies, requests, responses and shares
+	Tasks   int      `json:"tasks"`
+	Reports Progress `json:"reports"` // of the Leader
+	Marks   uint64   `json:"marks"`   // reports that the Helper aggregated
+	Bytes   uint64   `json:"bytes"`   // of reports' bodies, requests, responses and shares
 
-	LiveAggregationJobs, EndedAggregationJobs uint64
-	Buckets, ErasedBuckets                    uint64
-	CollectionJobs                            uint64
-	HelperJobs, DeferredHelperJobs            uint64
-	ShareAnswers                              uint64
-	Keys                                      uint64 // wrapped data keys
+	LiveAggregationJobs  uint64 `json:"live_aggregation_jobs"`
+	EndedAggregationJobs uint64 `json:"ended_aggregation_jobs"`
+	Buckets              uint64 `json:"buckets"`
+	ErasedBuckets        uint64 `json:"erased_buckets"`
+	CollectionJobs       uint64 `json:"collection_jobs"`
+	HelperJobs           uint64 `json:"helper_jobs"`
+	DeferredHelperJobs   uint64 `json:"deferred_helper_jobs"`
+	ShareAnswers         uint64 `json:"share_answers"`
+	Submissions          uint64 `json:"submissions"`
+	Statements           uint64 `json:"statements"`
 }
 
 // maxProblems bounds the list that Check returns.
@@ -124,8 +128,7 @@ func (c *checker) problem(format string, args ...any) {
 
 func (c *checker) record(r Record) error {
 	switch r := r.(type) {
-	case Key:
-		c.sum.Keys++
+	case Key: // belongs to no row that is counted
 	case PinRecord:
 		c.task(r.Task)
 	case CounterRecord:
@@ -163,8 +166,10 @@ func (c *checker) record(r Record) error {
 		c.sum.Bytes += uint64(len(r.Response))
 	case Submission:
 		c.task(r.Task)
+		c.sum.Submissions++
 	case Statement:
 		c.task(r.Task)
+		c.sum.Statements++
 		c.sum.Bytes += uint64(len(r.Text) + len(r.Salts))
 	default:
 		return fmt.Errorf("store: internal error: unknown record %T", r)

@@ -154,7 +154,10 @@ type Batch struct {
 
 // Progress counts reports of a batch.
 type Progress struct {
-	Unassigned, Assigned, Aggregated, Rejected uint64
+	Unassigned uint64 `json:"unassigned"`
+	Assigned   uint64 `json:"assigned"`
+	Aggregated uint64 `json:"aggregated"`
+	Rejected   uint64 `json:"rejected"`
 }
 
 // A LeaderBatch is a leader-selected batch as the Leader fills it.

@@ -108,9 +108,9 @@ func serve(ctx context.Context, path string, cfg *config.Aggregator, log *slog.L
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, st.Close()) }()
+	defer func() { err = errors.Join(err, st.Opened.Close()) }()
 	metrics := httpapi.NewRegistry()
-	r, err := make(cfg, serverParts{store: st, keys: keys, log: log, metrics: metrics})
+	r, err := make(cfg, serverParts{store: st.Opened, keys: keys, log: log, metrics: metrics})
 	if err != nil {
 		return err
 	}
@@ -122,8 +122,11 @@ func serve(ctx context.Context, path string, cfg *config.Aggregator, log *slog.L
 	group.Go(func() error { return r.Run(ctx) })
 	group.Go(func() error { return files.watch(ctx) })
 	group.Go(func() error { return listen(ctx, cfg, r.Handler(), log) })
+	if !config.IsPostgres(cfg.Store) {
+		group.Go(func() error { return st.Serve(ctx, cfg.Store, log) })
+	}
 	if cfg.PrivateListen != "" {
-		group.Go(func() error { return listenPrivate(ctx, cfg.PrivateListen, r, st, metrics, log) })
+		group.Go(func() error { return listenPrivate(ctx, cfg.PrivateListen, r, st.Opened, metrics, log) })
 	}
 	log.InfoContext(ctx, "serving", "address", cfg.Listen)
 	if err := group.Wait(); err != nil && !errors.Is(err, context.Canceled) {

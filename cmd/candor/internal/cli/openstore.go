@@ -10,6 +10,7 @@ import (
 	"candor/aggregator/pgstore"
 	"candor/aggregator/sealstore"
 	"candor/aggregator/store"
+	"candor/cmd/candor/internal/care"
 	"candor/cmd/candor/internal/config"
 )
 
@@ -18,25 +19,36 @@ const waitForDatabase = 15 * time.Second
 
 // openStore opens the store that the configuration at path names, for a server, and what is sealed in it. A bbolt file belongs to this process alone, which takes
 // over the jobs of the one before at once; in a database other processes may be at work, and the jobs of one that died wait for their leases to end.
-func openStore(ctx context.Context, path string, cfg *config.Aggregator) (store.Store, error) {
+func openStore(ctx context.Context, path string, cfg *config.Aggregator) (s care.Store, err error) {
 	beneath, err := openBeneath(ctx, cfg.Store)
 	if err != nil {
-		return nil, err
+		return s, err
 	}
-	if s, ok := beneath.(*boltstore.Store); ok {
-		if err := s.FreeLeases(ctx); err != nil {
-			return nil, errors.Join(err, s.Close())
+	if bolt, ok := beneath.(*boltstore.Store); ok {
+		if err := bolt.FreeLeases(ctx); err != nil {
+			return s, errors.Join(err, bolt.Close())
 		}
 	}
-	s, err := unseal(ctx, beneath, path, cfg)
-	if err != nil {
-		return nil, errors.Join(err, beneath.Close())
+	if s, err = openCare(ctx, beneath, path, cfg); err != nil {
+		return s, errors.Join(err, beneath.Close())
 	}
 	return s, nil
 }
 
-// openBeneath opens a store as it is on the disk.
+// openBeneath opens a store as it is on the disk. One that was not restored to its end is refused.
 func openBeneath(ctx context.Context, name string) (store.Store, error) {
+	s, err := openAny(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	if err := care.Usable(ctx, s); err != nil {
+		return nil, errors.Join(fmt.Errorf("opening store %s: %w", config.HidePassword(name), err), s.Close())
+	}
+	return s, nil
+}
+
+// openAny opens a store in whatever state it is.
+func openAny(ctx context.Context, name string) (store.Store, error) {
 	if config.IsPostgres(name) {
 		s, err := pgstore.Open(ctx, name, pgstore.Options{Wait: waitForDatabase})
 		if err != nil {

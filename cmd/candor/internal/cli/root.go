@@ -107,7 +107,7 @@ that do not collude each add up one half; the secretariat collects only the sums
 	add(root, groupStart, newDemoCmd())
 	add(root, groupMember, newMemberCmd())
 	add(root, groupSecretariat, newCoalitionCmd(), newRosterCmd(), newRoundCmd(), newCollectCmd())
-	add(root, groupOperator, newLeaderCmd(), newHelperCmd(), newAggregatorGroupCmd(), newStatusCmd(), newKeysCmd(), newConfigCmd(), newInteropCmd())
+	add(root, groupOperator, newLeaderCmd(), newHelperCmd(), newAggregatorGroupCmd(), newStatusCmd(), newStoreCmd(), newKeysCmd(), newConfigCmd(), newInteropCmd())
 	add(root, groupResearcher, newReleaseCmd(), newVectorsCmd())
 	return root
 }

@@ -11,6 +11,9 @@ func IsPostgres(store string) bool {
 	return strings.HasPrefix(store, "postgres://") || strings.HasPrefix(store, "postgresql://")
 }
 
+// HidePassword returns the name of a store as it may be shown.
+func HidePassword(store string) string { return string(hidePasswords([]byte(store))) }
+
 // passwords finds what stands for a password in a URL: between user and host, or as a parameter.
 var passwords = regexp.MustCompile(`(postgres(?:ql)?://[^\s:/@?]*:)([^\s@]+)|([?&](?:ssl)?password=)([^\s&"']+)`)
 
