@@ -298,18 +298,34 @@ func (t *tx) openRecord(r store.Record) (store.Record, error) {
 	return by(t.open).record(r)
 }
 
-func (t *tx) AddRecord(r store.Record) error {
-	var err error
-	switch r.(type) {
-	case store.Key:
-		return errors.New("sealstore: a key belongs to the store that made it")
-	case store.Submission:
-		r, err = by(t.sealAlways).record(r)
-	default:
-		r, err = by(t.seal).record(r)
+func (t *tx) sealRecord(r store.Record) (store.Record, error) {
+	if _, ok := r.(store.Submission); ok {
+		return by(t.sealAlways).record(r)
 	}
+	return by(t.seal).record(r)
+}
+
+func (t *tx) AddRecord(r store.Record) error {
+	if _, ok := r.(store.Key); ok {
+		return errors.New("sealstore: a key belongs to the store that made it")
+	}
+	r, err := t.sealRecord(r)
 	if err != nil {
 		return err
 	}
 	return t.Tx.AddRecord(r)
+}
+
+// ReplaceSecrets seals what it stores under the present key, also if it is what it was.
+func (t *tx) ReplaceSecrets(of store.Record, replace func(store.Record) (store.Record, error)) error {
+	return t.Tx.ReplaceSecrets(of, func(r store.Record) (store.Record, error) {
+		r, err := t.openRecord(r)
+		if err != nil {
+			return nil, err
+		}
+		if r, err = replace(r); err != nil {
+			return nil, err
+		}
+		return t.sealRecord(r)
+	})
 }

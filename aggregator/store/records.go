@@ -16,6 +16,10 @@ type CareTx interface {
 	Records(fn func(Record) error) error
 	// AddRecord puts a record that Records produced into a store that holds only records before it.
 	AddRecord(r Record) error
+	// ReplaceSecrets calls replace with the row of the type and the identity of of, as it is now, and stores those fields of what replace returns that may hold a
+	// secret: bodies, requests, responses, shares, the statement, and what a member contributes to. All else of the row stays, revisions too. It does not call
+	// replace for a report or an aggregation job whose body or request was erased. ErrNotFound; an error of replace is returned as it is.
+	ReplaceSecrets(of Record, replace func(Record) (Record, error)) error
 }
 
 // A Record is one row of a store, whatever the backend: one of the types below, or a Key, AggregationJob, CollectionJob, HelperJob, ShareAnswer,

@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"cmp"
+	"errors"
 	"maps"
 	"slices"
 
@@ -23,6 +24,11 @@ func (t *modelTx) Records(fn func(store.Record) error) error {
 		}
 	}
 	return nil
+}
+
+// ReplaceSecrets serves no role; no test asks a model for it.
+func (t *modelTx) ReplaceSecrets(store.Record, func(store.Record) (store.Record, error)) error {
+	return errors.New("storetest: a model has no secrets")
 }
 
 func (t *modelTx) taskRecords(id dap.TaskID, m *modelTask) ([]store.Record, error) {

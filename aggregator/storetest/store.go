@@ -342,7 +342,12 @@ var writes = map[string]func(store.Tx) error{
 	"PutKey":              func(tx store.Tx) error { return tx.PutKey(key(1, "k")) },
 	"DeleteKey":           func(tx store.Tx) error { return tx.DeleteKey(keyTask, 2) },
 	"DeleteTask":          func(tx store.Tx) error { return tx.DeleteTask(task1) },
-	"AddRecord":           func(tx store.Tx) error { return tx.AddRecord(store.CounterRecord{Task: task2, Name: "c", N: 1}) },
+	"ReplaceSecrets": func(tx store.Tx) error {
+		return tx.ReplaceSecrets(store.Statement{Task: task1}, func(r store.Record) (store.Record, error) {
+			return store.Statement{Task: task1, Text: []byte("other")}, nil
+		})
+	},
+	"AddRecord": func(tx store.Tx) error { return tx.AddRecord(store.CounterRecord{Task: task2, Name: "c", N: 1}) },
 }
 
 // everyWrite puts rows of every kind into an empty store.

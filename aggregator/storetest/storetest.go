@@ -28,7 +28,7 @@ func Run(t *testing.T, newPlace func(testing.TB) Place) {
 		tests []contractTest
 	}{
 		{"Store", storeTests}, {"Task", taskTests}, {"Report", reportTests}, {"AggregationJob", aggregationJobTests}, {"Batch", batchTests},
-		{"CollectionJob", collectionJobTests}, {"Helper", helperTests}, {"Round", roundTests}, {"Key", keyTests}, {"Care", careTests}, {"Race", raceTests},
+		{"CollectionJob", collectionJobTests}, {"Helper", helperTests}, {"Round", roundTests}, {"Key", keyTests}, {"Secret", secretTests}, {"Care", careTests}, {"Race", raceTests},
 	} {
 		t.Run(group.name, func(t *testing.T) {
 			for _, test := range group.tests {
