@@ -59,7 +59,7 @@ func (p *plan) protect(r Relation) bool {
 			hidden = append(hidden, k)
 		}
 	}
-	if len(hidden) == 0 || p.safe(hidden, rest) {
+	if len(hidden) == 0 || !r.Counted && len(open) == 0 || p.safe(hidden, rest) { // a rule that gives one total for another gives no part of it
 		return false
 	}
 	slices.SortStableFunc(open, func(a, b release.Key) int {
@@ -105,34 +105,52 @@ func (p *plan) safe(keys []release.Key, rest int64) bool {
 	return groups >= p.rules.Minimum && (sum == nil || sum.Holds())
 }
 
-// breakUp withholds the totals above withheld cells that the open figures determine together, and, where a withheld total follows from its parts or
-// from the total of another metric, the smallest of these. It reports whether it had to.
+// breakUp withholds the totals above withheld cells that the open figures determine together, and, where a withheld total follows from its own
+// parts, the smallest of these. It reports whether it had to.
 func (p *plan) breakUp(relations []Relation) bool {
 	changed := false
-	for _, k := range determined(relations, p.open) {
+	for _, k := range exposed(relations, p.open) {
 		for _, r := range relations {
-			switch above := append([]release.Key{r.Total}, r.With...); {
+			switch {
 			case slices.Contains(r.Parts, k):
-				for _, t := range above {
+				for _, t := range append([]release.Key{r.Total}, r.With...) {
 					if p.open(t) {
 						p.withhold(t, fmt.Sprintf("or %s could be had by combining sums", k))
 						changed = true
 					}
 				}
-			case slices.Contains(above, k):
-				open := slices.DeleteFunc(slices.Clone(r.Parts), func(k release.Key) bool { return !p.open(k) })
-				if len(open) < len(r.Parts) || len(open) == 0 {
-					continue
-				}
-				least := slices.MinFunc(open, func(a, b release.Key) int {
+			case r.Counted && r.Total == k && !slices.ContainsFunc(r.Parts, func(k release.Key) bool { return !p.open(k) }):
+				least := slices.MinFunc(r.Parts, func(a, b release.Key) int {
 					return cmp.Compare(p.cells[p.index[a]].Estimate, p.cells[p.index[b]].Estimate)
 				})
-				p.withhold(least, fmt.Sprintf("or %s could be had from it by a rule of the catalogue", k))
+				p.withhold(least, fmt.Sprintf("or %s could be had as the sum of its parts", k))
 				changed = true
 			}
 		}
 	}
 	return changed
+}
+
+// exposed returns the hidden keys that must not follow from the open figures, and do: by sums that readers compute, all; by the rules of the
+// catalogue, those that are not themselves a total, or the only cell of one, that another certified total gives.
+func exposed(relations []Relation, open func(release.Key) bool) []release.Key {
+	var counted []Relation
+	whole := map[release.Key]bool{}
+	for _, r := range relations {
+		if r.Counted {
+			counted = append(counted, r)
+			whole[r.Total] = true
+		} else if len(r.Parts) == 1 {
+			whole[r.Parts[0]] = true
+		}
+	}
+	list := determined(counted, open)
+	for _, k := range determined(relations, open) {
+		if !whole[k] && !slices.Contains(list, k) {
+			list = append(list, k)
+		}
+	}
+	return list
 }
 
 // determined returns the hidden keys whose value follows from the relations and the open figures. It brings

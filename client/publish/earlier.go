@@ -207,7 +207,7 @@ func (h History) records(d *round.Document, parts []partSums) ([]release.Earlier
 
 // refusal says why a correction of a released round cannot be released at all; nil if it can.
 func (r Rules) refusal(d *round.Document, records []release.Earlier) error {
-	if d.Supersedes == "" || d.Release.Calibration {
+	if d.Supersedes == "" || d.Release.Calibration || r.off(differenceRule) {
 		return nil
 	}
 	var errs []error

@@ -10,8 +10,8 @@ var (
 	RenderMarkdown = renderMarkdown
 )
 
-// PlanWithout is PlanRound with some rules switched off.
-var PlanWithout = planWithout
+// AssembleWithout is Assemble with some rules switched off.
+var AssembleWithout = assembleWithout
 
 // ParseWords is parseWords.
 var ParseWords = parseWords

@@ -150,7 +150,7 @@ func (v *verifier) stateDecisions(figures map[release.Key]release.Figure, hidden
 func (v *verifier) subtraction(figures map[release.Key]release.Figure) error {
 	open := func(k release.Key) bool { return figures[k].Status.Open() }
 	var errs []error
-	for _, k := range determined(v.sums.relations, open) {
+	for _, k := range exposed(v.sums.relations, open) {
 		errs = append(errs, fmt.Errorf("figure %s: it is not shown, and follows from others that are", k))
 	}
 	cells := map[release.Key]Cell{}
@@ -167,11 +167,13 @@ func (v *verifier) subtraction(figures map[release.Key]release.Figure) error {
 		if !all {
 			continue
 		}
+		shown := 0
 		var hidden []release.Key
 		var merged *Certificate
 		for _, k := range r.Parts {
 			if open(k) {
 				rest -= *figures[k].Value
+				shown++
 				continue
 			}
 			hidden = append(hidden, k)
@@ -182,7 +184,7 @@ func (v *verifier) subtraction(figures map[release.Key]release.Figure) error {
 				merged = &m
 			}
 		}
-		if len(hidden) == 0 {
+		if len(hidden) == 0 || !r.Counted && shown == 0 {
 			continue
 		}
 		if len(hidden) == 1 {

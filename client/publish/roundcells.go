@@ -101,7 +101,7 @@ func groupsOf(d *round.Document, p partSums) int {
 		left -= n
 		groups++
 	}
-	if p.refused {
+	if p.refused || p.reports < d.Minimum.Groups { // which no honest aggregator gives its share of
 		return min(groups, int(d.Minimum.Groups)-1)
 	}
 	return max(groups, int(d.Minimum.Groups))
@@ -215,7 +215,7 @@ func (rc *roundCells) decideStates(parts []partSums) (list []Decision) {
 // decide decides the states of one metric.
 func (g stateGroup) decide(rules Rules, p partSums) []Decision {
 	out := make([]Decision, len(g.figures))
-	if p.refused {
+	if p.refused || g.figures[0].Contributors < rules.Minimum && !rules.off(minimumRule) {
 		for i, f := range g.figures {
 			out[i] = Decision{withhold(f, release.WithheldMinimum), "minimum", fmt.Sprintf("%d of %d groups", f.Contributors, rules.Minimum)}
 		}
