@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -217,12 +218,13 @@ func TestAnswers(t *testing.T) {
 	}
 }
 
-// TestRuleErrorsInPlace breaks rules in a workbook and in a CSV file, and checks file, sheet, cell, both numbers and the rule in plain words.
+// TestRuleErrorsInPlace breaks rules in a workbook and in a CSV file, and checks file, sheet, cells, both numbers and the rule in plain words.
 func TestRuleErrorsInPlace(t *testing.T) {
 	f := catalogue.Example(3, []string{"hash-match"}, true)
 	f["hash-match.matched"].Values[0] = 100
 	f["hash-match.confirmed"].Values[0] = 120
 	f["hash-match.rejected"].Values[0] = 30
+	cells := map[string][]string{"xlsx": {"hash-match!C11", "hash-match!C19", "hash-match!C3"}, "csv": {"line 14", "line 22", "line 6"}}
 	for format, where := range map[string]string{"xlsx": "f.xlsx:hash-match!C11:", "csv": "f.csv:14:28:"} {
 		data := written(t, format, &figures.Template{Catalogue: catalogue, Round: "2026Q1", Instruments: []string{"hash-match"}, Figures: f})
 		report := read(t, data, "f."+format).Check(nil)
@@ -231,6 +233,9 @@ func TestRuleErrorsInPlace(t *testing.T) {
 		for _, e := range report.Errors {
 			if e.String() == want {
 				found = true
+				if want := cells[format]; !slices.Equal(e.Cells, want) {
+					t.Errorf("%s: cells are %q, want %q", format, e.Cells, want)
+				}
 				if want := "for each media type, “Matches confirmed on review” plus “False matches” must not be more than “Matches”; a match is decided once, one way or the other"; e.Rule != want {
 					t.Errorf("rule in plain words is %q, want %q", e.Rule, want)
 				}

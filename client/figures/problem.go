@@ -20,6 +20,8 @@ type Problem struct {
 	Column int    `json:"column,omitempty"`
 	Text   string `json:"text"`           // what is wrong and what to do, without position, one line
 	Rule   string `json:"rule,omitempty"` // the broken rule of the catalogue in plain words
+	// Cells are where the figures stand that contradict each other under the rule, one entry for each metric.
+	Cells []string `json:"cells,omitempty"`
 }
 
 // String returns `file:line:column: text` or `file:sheet!cell: text`, leaving out what is unknown.
@@ -66,6 +68,19 @@ func (ps Problems) Error() string {
 type place struct {
 	sheet, cell  string
 	line, column int
+}
+
+// span names the places from p to q, which are those of one metric.
+func (p place) span(q place) string {
+	switch {
+	case p.sheet != "" && p == q:
+		return p.sheet + "!" + p.cell
+	case p.sheet != "":
+		return p.sheet + "!" + p.cell + ":" + q.cell
+	case p.line == q.line:
+		return fmt.Sprintf("line %d", p.line)
+	}
+	return fmt.Sprintf("lines %d to %d", p.line, q.line)
 }
 
 // A problemList collects problems of one file up to maxProblems.

@@ -72,6 +72,9 @@ func (f *File) Check(last metric.Figures) *Report {
 		}
 		at := f.placeOf(finding)
 		p := Problem{File: f.Name, Sheet: at.sheet, Cell: at.cell, Line: at.line, Column: at.column, Text: finding.Text, Rule: finding.Rule}
+		if finding.Rule != "" {
+			p.Cells = f.spans(finding)
+		}
 		if !finding.Soft {
 			r.Errors = append(r.Errors, p)
 			continue
@@ -99,4 +102,31 @@ func (f *File) placeOf(finding metric.Finding) place {
 		}
 	}
 	return f.states[finding.Metrics[0]]
+}
+
+// spans returns where the figures of a broken rule stand: of each metric the cells that the rule is about, or all of its values.
+func (f *File) spans(finding metric.Finding) []string {
+	var spans []string
+	for _, path := range finding.Metrics {
+		var first, last place
+		add := func(cells []metric.Cell) {
+			for _, cell := range cells {
+				at, ok := f.values[cell]
+				if !ok || cell.Path() != path {
+					continue
+				}
+				if first == (place{}) {
+					first = at
+				}
+				last = at
+			}
+		}
+		if add(finding.Cells); first == (place{}) {
+			add(f.catalogue.Metric(path).Cells())
+		}
+		if first != (place{}) {
+			spans = append(spans, first.span(last))
+		}
+	}
+	return spans
 }

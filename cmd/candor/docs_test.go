@@ -12,6 +12,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/rogpeppe/go-internal/txtar"
 )
 
 // moduleTests finds every test function of the module in its source, as package folder, dot, name.
@@ -201,9 +203,37 @@ func TestREADMECommandsAreInScripts(t *testing.T) {
 		}
 		for line := range strings.Lines(string(block[2])) {
 			command, _, _ := strings.Cut(strings.TrimSpace(line), " > ")
-			if !runs[command] {
+			if !runs[command] && !runs[command+" --yes"] { // a script has nobody to ask
 				t.Errorf("README.md says `%s`, which %s does not run", command, path)
 			}
+		}
+	}
+}
+
+var shownBlock = regexp.MustCompile("(?s)<!-- shows: ([a-z]+) ([a-z.]+) -->\n+```\n(.*?)```")
+
+// What README.md shows of a command's output is a file of a script, which compares it with what the command prints.
+func TestREADMEShowsFilesOfScripts(t *testing.T) {
+	readme, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	blocks := shownBlock.FindAllSubmatch(readme, -1)
+	if len(blocks) == 0 {
+		t.Fatal("README.md shows no file of a script")
+	}
+	for _, block := range blocks {
+		archive, err := txtar.ParseFile("testdata/script/" + string(block[1]) + ".txtar")
+		if err != nil {
+			t.Fatal(err)
+		}
+		name := string(block[2])
+		if !strings.Contains(string(archive.Comment), "\ncmp stdout "+name+"\n") {
+			t.Errorf("the script %s compares no output with %s", block[1], name)
+		}
+		i := slices.IndexFunc(archive.Files, func(f txtar.File) bool { return f.Name == name })
+		if i < 0 || string(archive.Files[i].Data) != string(block[3]) {
+			t.Errorf("README.md shows another %s than the script %s has", name, block[1])
 		}
 	}
 }

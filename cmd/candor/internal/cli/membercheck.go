@@ -125,7 +125,7 @@ func printReport(out io.Writer, r *figures.Report) error {
 func printProblem(b *strings.Builder, p figures.Problem) {
 	fmt.Fprintf(b, "  %s\n", p)
 	if p.Rule != "" {
-		fmt.Fprintf(b, "    rule: %s\n", p.Rule)
+		fmt.Fprintf(b, "    rule: %s\n    figures: %s\n", p.Rule, strings.Join(p.Cells, ", "))
 	}
 }
 
