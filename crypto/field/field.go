@@ -56,6 +56,8 @@ type Field[E comparable] interface {
 	Scale(dst []E, s E, x []E)
 	// Hadamard sets dst[i] = a[i]·b[i]; dst may be a or b.
 	Hadamard(dst, a, b []E)
+	// Horner sets y[i] = y[i]·x[i] + c.
+	Horner(y, x []E, c E)
 	// Inner returns Σ a[i]·b[i].
 	Inner(a, b []E) E
 	// AddHadamard adds a[i]·b[i] to dst[i].

@@ -149,6 +149,12 @@ func testVectors[E comparable](t *testing.T, o oracle[E]) {
 			product[i] = o.add(product[i], a[i])
 		}
 		o.sameElems(t, "AddHadamard", z, product)
+		copy(z, u)
+		o.Horner(z, v, o.elem(s))
+		for i := range n {
+			product[i] = o.add(o.sub(product[i], a[i]), s)
+		}
+		o.sameElems(t, "Horner", z, product)
 		o.Scale(z, o.elem(s), u)
 		o.sameElems(t, "Scale", z, scaled)
 		o.sameElems(t, "Inner", []E{o.Inner(u, v)}, []*big.Int{dot})

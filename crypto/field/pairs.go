@@ -5,7 +5,7 @@ const pairsMost = 512
 
 // PairScratch is the length of the scratch space for PairSums on so many rows of chunk elements.
 func PairScratch(rows, chunk int) int {
-	size := rows*(pairsWidth(chunk)+(chunk+15)/16) + chunk
+	size := rows*(pairsWidth(chunk)+(chunk+15)/16) + 2*chunk
 	if chunk <= pairsMost {
 		size = max(size, 14*chunk+(rows+7)&^7*(rows+1))
 	}
@@ -36,16 +36,16 @@ func pairRows[E comparable](f Field[E], s, r []E, seeds, rows []byte, scratch []
 	n, size := 1+len(r), f.Size()
 	chunk = len(seeds) / (2 * size)
 	width := pairsWidth(chunk)
-	first, u := scratch[:chunk], scratch[chunk:]
-	for j := range first {
-		first[j] = f.Decode(seeds[2*j*size:])
+	first, second, u := scratch[:chunk], scratch[chunk:2*chunk], scratch[2*chunk:]
+	for j := range chunk {
+		first[j], second[j] = f.Decode(seeds[2*j*size:]), f.Decode(seeds[(2*j+1)*size:])
 	}
 	f.SumGaps(s[1:n], first, rows)
 	for k := range r {
 		v := u[k*width : (k+1)*width]
 		f.GatedPowers(v[:chunk], r[k], rows[k*chunk:])
 		clear(v[chunk:])
-		z := f.Sub(s[k+1], f.Dot(v[:chunk], seeds[size:], 2))
+		z := f.Sub(s[k+1], f.Inner(v[:chunk], second))
 		s[k+1], s[(k+1)*n] = z, z
 	}
 	return u[:len(r)*width], u[len(r)*width:], chunk

@@ -6,22 +6,23 @@ func (f F128) RangeWires(dst, seeds, x []byte, w, r []Elem128, shift Elem128, sc
 	if rangeWiresIFMA(dst, seeds, x, w, r, shift, scratch) {
 		return
 	}
-	chunk := len(dst) / 32
-	d := scratch[:len(r)]
+	chunk, rows := len(dst)/32, len(r)
+	d, columns := scratch[:rows], scratch[rows:]
 	copy(d, w[1:])
 	for j := range chunk {
-		f.Hadamard(d, d, r)
-		rows := (len(x)/16 - j + chunk - 1) / chunk // that have this column
+		if j%rangeColumns == 0 {
+			readColumns(columns, x, j, chunk, rows)
+		}
+		column := columns[j%rangeColumns*rows:][:rows]
+		multiplyLoose128(d, r)
 		var powered, plain wide128
 		lo, hi := load128(seeds[32*j:])
 		powered.add(w[0].lo, w[0].hi, lo, hi)
+		powered.addInner(d, column)
 		lo, hi = load128(seeds[32*j+16:])
 		plain.add(w[0].lo, w[0].hi, lo, hi)
 		plain.add(shift.lo, shift.hi, 1, 0) // in the Montgomery domain, as the sum still is
-		if rows > 0 {
-			powered.addBytes(d[:rows], x[16*j:], chunk)
-			plain.addBytes(w[1:1+rows], x[16*j:], chunk)
-		}
+		plain.addInner(w[1:1+rows], column)
 		lo, hi = powered.fold()
 		store128(dst[32*j:], lo, hi)
 		lo, hi = plain.fold()
@@ -29,19 +30,81 @@ func (f F128) RangeWires(dst, seeds, x []byte, w, r []Elem128, shift Elem128, sc
 	}
 }
 
+// readColumns copies columns j, j+1 … of x, as they are, to consecutive parts of dst, with zeros for what is missing.
+func readColumns(dst []Elem128, x []byte, j, chunk, rows int) {
+	a, b, c, d := dst[:rows], dst[rows:2*rows], dst[2*rows:3*rows], dst[3*rows:4*rows]
+	var short [16 * rangeColumns]byte
+	for k := range rows {
+		line := &short
+		if at := 16 * (k*chunk + j); j+rangeColumns <= chunk && at+len(short) <= len(x) {
+			line = (*[16 * rangeColumns]byte)(x[at:])
+		} else {
+			n := copy(short[:16*min(rangeColumns, chunk-j)], x[min(at, len(x)):])
+			clear(short[n:])
+		}
+		a[k].lo, a[k].hi = load128(line[0:])
+		b[k].lo, b[k].hi = load128(line[16:])
+		c[k].lo, c[k].hi = load128(line[32:])
+		d[k].lo, d[k].hi = load128(line[48:])
+	}
+}
+
+// multiplyLoose128 sets d[k] = d[k]·r[k]/2^128 mod p for any integers below 2^128, as any integers below 2^128. Let t be a product. Since 1/p ≡ 1 + 28·2^64
+// mod 2^128, t + m·p with m = −t·(1 + 28·2^64) mod 2^128 is a multiple of 2^128, namely of
+//
+//	⌊t/2^128⌋ + m + c − ⌊28·m/2^64⌋
+//
+// with the carry c of the lower half; and that is below 2^128 + p.
+func multiplyLoose128(d, r []Elem128) {
+	r = r[:len(d)]
+	for k := range d {
+		h0, t0 := bits.Mul64(d[k].lo, r[k].lo)
+		h1, l1 := bits.Mul64(d[k].lo, r[k].hi)
+		h2, l2 := bits.Mul64(d[k].hi, r[k].lo)
+		t3, t2 := bits.Mul64(d[k].hi, r[k].hi)
+		t1, c := bits.Add64(h0, l1, 0)
+		t2, c = bits.Add64(t2, h1, c)
+		t3, _ = bits.Add64(t3, 0, c)
+		t1, c = bits.Add64(t1, l2, 0)
+		t2, c = bits.Add64(t2, h2, c)
+		t3, _ = bits.Add64(t3, 0, c)
+
+		m0, b := bits.Sub64(0, t0, 0)
+		h, l := bits.Mul64(m0, 28)
+		m1, b := bits.Sub64(l, t1, b)
+		t2, c = bits.Add64(t2, m0, b)
+		t3, c = bits.Add64(t3, m1, c)
+		top, _ := bits.Add64(0, 0, c)
+		g, l := bits.Mul64(m1, 28)
+		l, c = bits.Add64(l, h, 0)
+		g, _ = bits.Add64(g, 0, c)
+		t2, b = bits.Sub64(t2, l, 0)
+		t3, b = bits.Sub64(t3, g, b)
+		top, _ = bits.Sub64(top, 0, b)
+		d[k].lo, b = bits.Sub64(t2, top, 0)
+		d[k].hi, _ = bits.Sub64(t3, -top&p128, b)
+	}
+}
+
 func (F128) GatedPowers(dst []Elem128, r Elem128, gate []byte) {
 	// Four chains of powers, each in steps of r^4, since one would have to wait for every product.
-	var p [4]Elem128
+	var p, steps [4]Elem128
 	p[0] = r
 	for i := range 3 {
 		p[i+1].lo, p[i+1].hi = mul128(p[i].lo, p[i].hi, r.lo, r.hi)
 	}
-	step := p[3]
-	for j := range dst {
-		q := &p[j%4]
-		m := -uint64(gate[j])
-		dst[j] = Elem128{q.lo & m, q.hi & m}
-		q.lo, q.hi = mul128(q.lo, q.hi, step.lo, step.hi)
+	for i := range steps {
+		steps[i] = p[3]
+	}
+	for len(dst) > 0 {
+		for i := range min(len(dst), len(p)) {
+			lo, hi := canonical128(p[i].lo, p[i].hi, 0)
+			m := -uint64(gate[i])
+			dst[i] = Elem128{lo & m, hi & m}
+		}
+		multiplyLoose128(p[:], steps[:])
+		n := min(len(dst), len(p))
+		dst, gate = dst[n:], gate[n:]
 	}
 }
 

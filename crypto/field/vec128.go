@@ -45,7 +45,7 @@ func (F128) FromSmall(dst, small []byte) {
 	}
 }
 
-// A wide128 is a sum of fewer than 2^32 products of two elements, not reduced.
+// A wide128 is a sum of fewer than 2^32 products of two integers below 2^128, not reduced.
 type wide128 struct{ t0, t1, t2, t3, t4 uint64 }
 
 // addLow128 adds a·b to a sum for the low word b of a factor, addHigh128 to all of it but t0 for the high word.
@@ -106,16 +106,38 @@ func (F128) Dot(w []Elem128, x []byte, stride int) Elem128 {
 
 func (F128) Inner(a, b []Elem128) (z Elem128) {
 	var t wide128
-	b = b[:len(a)]
 	n := t.addInnerIFMA(a, b)
-	t0, t1, t2, t3, t4 := t.t0, t.t1, t.t2, t.t3, t.t4
-	for i := n; i < len(a); i++ {
-		t0, t1, t2, t3, t4 = addLow128(t0, t1, t2, t3, t4, a[i].lo, a[i].hi, b[i].lo)
-		t1, t2, t3, t4 = addHigh128(t1, t2, t3, t4, a[i].lo, a[i].hi, b[i].hi)
-	}
-	t = wide128{t0, t1, t2, t3, t4}
+	t.addInner(a[n:], b[n:])
 	z.lo, z.hi = t.fold()
 	return z
+}
+
+// addInner adds Σ a[i]·b[i] for any a and b below 2^128. Each product is added in runs of carries that cross no multiplication, since the
+// compiler keeps no carry across one.
+func (t *wide128) addInner(a, b []Elem128) {
+	b = b[:len(a)]
+	t0, t1, t2, t3, t4 := t.t0, t.t1, t.t2, t.t3, t.t4
+	var c uint64
+	for i := range a {
+		h, l := bits.Mul64(a[i].lo, b[i].lo)
+		k, m := bits.Mul64(a[i].hi, b[i].hi)
+		t0, c = bits.Add64(t0, l, 0)
+		t1, c = bits.Add64(t1, h, c)
+		t2, c = bits.Add64(t2, m, c)
+		t3, c = bits.Add64(t3, k, c)
+		t4, _ = bits.Add64(t4, 0, c)
+		h, l = bits.Mul64(a[i].lo, b[i].hi)
+		t1, c = bits.Add64(t1, l, 0)
+		t2, c = bits.Add64(t2, h, c)
+		t3, c = bits.Add64(t3, 0, c)
+		t4, _ = bits.Add64(t4, 0, c)
+		h, l = bits.Mul64(a[i].hi, b[i].lo)
+		t1, c = bits.Add64(t1, l, 0)
+		t2, c = bits.Add64(t2, h, c)
+		t3, c = bits.Add64(t3, 0, c)
+		t4, _ = bits.Add64(t4, 0, c)
+	}
+	*t = wide128{t0, t1, t2, t3, t4}
 }
 
 func (F128) PairSum(x []byte) Elem128 {
@@ -188,6 +210,14 @@ func (F128) Hadamard(dst, a, b []Elem128) {
 		t0, t1, t2 = mulAdd128(t0, t1, t2, a[i].lo, a[i].hi, b[i].hi)
 		t0, t1, t2 = reduceWord128(t0, t1, t2)
 		dst[i].lo, dst[i].hi = canonical128(t0, t1, t2)
+	}
+}
+
+func (F128) Horner(y, x []Elem128, c Elem128) {
+	x = x[:len(y)]
+	for i := range y {
+		lo, hi := mul128(y[i].lo, y[i].hi, x[i].lo, x[i].hi)
+		y[i].lo, y[i].hi = add128(lo, hi, c.lo, c.hi)
 	}
 }
 

@@ -112,6 +112,13 @@ func (F64) AddHadamard(dst, a, b []Elem64) {
 	}
 }
 
+func (F64) Horner(y, x []Elem64, c Elem64) {
+	x = x[:len(y)]
+	for i := range y {
+		y[i] = Elem64(add64(reduce64(bits.Mul64(uint64(y[i]), uint64(x[i]))), uint64(c)))
+	}
+}
+
 func (F64) Inner(a, b []Elem64) Elem64 {
 	var t wide64
 	b = b[:len(a)]

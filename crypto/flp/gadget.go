@@ -1,6 +1,10 @@
 package flp
 
-import "candor/crypto/field"
+import (
+	"slices"
+
+	"candor/crypto/field"
+)
 
 // A gadget is the non-linear part of a circuit together with the way its inputs, the wires, are taken from the measurement.
 type gadget[E comparable] interface {
@@ -19,20 +23,24 @@ type polyEval[E comparable] struct {
 	coef  []E // from the constant term up
 }
 
-func (g polyEval[E]) at(x E) E {
-	y := g.coef[len(g.coef)-1]
-	for i := len(g.coef) - 2; i >= 0; i-- {
-		y = g.field.Add(g.field.Mul(y, x), g.coef[i])
+func (g polyEval[E]) eval(wires []byte) E {
+	x := g.field.Decode(wires)
+	last := len(g.coef) - 1
+	y := g.coef[last]
+	for _, c := range slices.Backward(g.coef[:last]) {
+		y = g.field.Add(g.field.Mul(y, x), c)
 	}
 	return y
 }
 
-func (g polyEval[E]) eval(wires []byte) E { return g.at(g.field.Decode(wires)) }
-
 func (g polyEval[E]) prove(w *worker[E], out []E, meas, seeds []byte) {
 	w.direct(w.a, meas, seeds)
-	for i, x := range w.a {
-		out[i] = g.at(x)
+	last := len(g.coef) - 1
+	for i := range out {
+		out[i] = g.coef[last]
+	}
+	for _, c := range slices.Backward(g.coef[:last]) {
+		g.field.Horner(out, w.a, c)
 	}
 }
 
