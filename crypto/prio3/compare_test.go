@@ -2,7 +2,6 @@ package prio3_test
 
 import (
 	"bufio"
-	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -17,7 +16,7 @@ import (
 )
 
 // A comparison is one row of bench/prio3.json: one operation of one instance on one code path. Times are medians for one
-// report, in nanoseconds.
+// report, in nanoseconds; ratios are medians of the rounds' ratios, which a machine that is slow for a while changes less than its times.
 type comparison struct {
 	Case      string  `json:"case"`
 	Op        string  `json:"op"`
@@ -31,13 +30,13 @@ type comparison struct {
 }
 
 const (
-	compareRounds = 9
+	compareRounds = 21
 	compareSlice  = 12 * time.Millisecond // for one measurement
 )
 
 // TestCompareSpeed times this package against circl and, where `make peer-build` has built it, the prio crate. Their operations take turns in
-// short slices, so that whatever else the machine does hits all of them alike; what counts is the median of the rounds. Verification
-// is in batches of 16 reports, circl and the crate having none. It runs when CANDOR_BENCH_OUT names the file to write.
+// short slices, one way round and then the other, so that whatever else the machine does hits all of them alike. Verification is in
+// batches of 16 reports, circl and the crate having none. It runs when CANDOR_BENCH_OUT names the file to write.
 func TestCompareSpeed(t *testing.T) {
 	out := os.Getenv("CANDOR_BENCH_OUT")
 	if out == "" {
@@ -92,9 +91,19 @@ func (x *timed) sample() {
 	x.samples = append(x.samples, float64(x.f(x.n).Nanoseconds())/float64(x.n)/x.reports)
 }
 
-func (x *timed) median() float64 {
-	slices.SortFunc(x.samples, cmp.Compare)
-	return x.samples[len(x.samples)/2]
+func median(samples []float64) float64 {
+	s := slices.Clone(samples)
+	slices.Sort(s)
+	return s[len(s)/2]
+}
+
+// ratio is the median of how many times longer other took in a round.
+func (x *timed) ratio(other *timed) float64 {
+	ratios := make([]float64, len(x.samples))
+	for i := range ratios {
+		ratios[i] = other.samples[i] / x.samples[i]
+	}
+	return median(ratios)
 }
 
 // loop times a function.
@@ -142,17 +151,17 @@ func compare(t *testing.T, name string, config prio3.Config, paths []string, pee
 				return loop(ours[op])(n)
 			}, reports: perCall})
 		}
+		turns := slices.Clone(all)
 		for range 1 + compareRounds {
-			for _, x := range all {
+			for _, x := range turns {
 				x.sample()
 			}
+			slices.Reverse(turns)
 		}
 		for i, path := range paths {
-			row := comparison{Case: name, Op: op, Path: path, CandorNS: all[first+i].median(), CirclNS: all[0].median()}
-			row.Ratio = row.CirclNS / row.CandorNS
+			row := comparison{Case: name, Op: op, Path: path, CandorNS: median(all[first+i].samples), CirclNS: median(all[0].samples), Ratio: all[first+i].ratio(all[0])}
 			if peer != nil {
-				row.PrioNS = all[1].median()
-				row.PrioRatio = row.PrioNS / row.CandorNS
+				row.PrioNS, row.PrioRatio = median(all[1].samples), all[first+i].ratio(all[1])
 			}
 			row.Allocs = testing.AllocsPerRun(3, ours[op]) / perCall
 			rows = append(rows, row)
