@@ -301,7 +301,7 @@ func (p *benchProcess) peakMB(t *testing.T) float64 {
 
 func waitForServer(t *testing.T, url string) {
 	t.Helper()
-	for range 200 {
+	for range 2000 {
 		resp, err := http.Get(url)
 		if err == nil {
 			resp.Body.Close()

@@ -53,7 +53,7 @@ func (l *Leader) claim(ctx context.Context, t *aggregator.Task) (job store.Aggre
 	}
 
 	// Most looks find nothing to do; a snapshot shows that without a write.
-	var waiting int
+	var waiting, live int
 	var wanted bool
 	err = l.cfg.Store.View(ctx, "look_for_reports", func(tx store.Tx) error {
 		reports, err := tx.UnassignedReports(t.ID, now, size)
@@ -62,24 +62,25 @@ func (l *Leader) claim(ctx context.Context, t *aggregator.Task) (job store.Aggre
 			return err
 		}
 		waiting = len(reports)
-		wanted, err = l.wanted(tx, t, now, reports)
+		if wanted, err = l.wanted(tx, t, now, reports); err != nil {
+			return err
+		}
+		jobs, err := tx.LiveAggregationJobs(t.ID)
+		live = len(jobs)
 		return err
 	})
 	if err != nil {
 		return job, false, fmt.Errorf("looking for reports of task %s: %w", t.ID, err)
 	}
 	due := l.due(t, waiting, size, wanted, now)
-	if !due {
+	// How many jobs live need not be exact, and looking at all of them again when one is made would bring it in conflict with the end of each.
+	if !due || live >= l.cfg.MaxLiveJobs {
 		return job, false, nil
 	}
 
 	var rejected map[dap.ReportError]int
 	err = l.cfg.Store.Update(ctx, "claim_reports", func(tx store.Tx) error {
 		ok, rejected = false, nil
-		live, err := tx.LiveAggregationJobs(t.ID)
-		if err != nil || len(live) >= l.cfg.MaxLiveJobs {
-			return err
-		}
 		limit := size
 		var batch *dap.BatchID
 		if t.Config.BatchMode == dap.LeaderSelected {

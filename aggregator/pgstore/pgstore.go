@@ -44,8 +44,9 @@ type Options struct {
 
 // A Store is a [store.Store] in a PostgreSQL database. It is safe for concurrent use.
 type Store struct {
-	pool *pgxpool.Pool
-	opts Options
+	pool   *pgxpool.Pool
+	shards *shardPool
+	opts   Options
 }
 
 var _ store.Store = (*Store)(nil)
@@ -70,7 +71,7 @@ func open(ctx context.Context, url string, opts Options, migrations fs.FS) (*Sto
 		pool.Close()
 		return nil, fmt.Errorf("opening PostgreSQL store %s on %s: %w", config.ConnConfig.Database, config.ConnConfig.Host, err)
 	}
-	return &Store{pool: pool, opts: opts}, nil
+	return &Store{pool: pool, shards: newShardPool(), opts: opts}, nil
 }
 
 // Close implements [store.Store].
@@ -160,10 +161,12 @@ func (s *Store) attempt(ctx context.Context, known map[reportKey]bool, fn func(s
 	if err != nil {
 		return err
 	}
+	shard, done := s.shards.take()
+	defer done()
 	// A server that has vanished without a word must not be waited for without end.
 	timed, cancel := context.WithTimeout(ctx, maxAttempt)
 	defer cancel()
-	t := &tx{ctx: timed, pg: pg, writable: true, shard: rand.IntN(shards), known: known}
+	t := &tx{ctx: timed, pg: pg, writable: true, shard: shard, known: known}
 	defer t.end()
 	// An error of fn, too, may rest on what it was told of reports before they were added.
 	if err = fn(t); err == nil {

@@ -108,7 +108,11 @@ func (t *tx) UnassignedReports(task dap.TaskID, now time.Time, limit int) ([]sto
 		return nil, err
 	}
 	var reports []store.Report
-	err := t.rows("reports_unassigned", func(rows pgx.Rows) error {
+	name := "reports_unassigned"
+	if t.writable {
+		name = "reports_claim" // several processes that claim reports at the same moment get different ones
+	}
+	err := t.rows(name, func(rows pgx.Rows) error {
 		r, at := store.Report{}, [8]byte{}
 		err := rows.Scan(fixed(r.ID[:]), fixed(at[:]), utc{&r.NotBefore})
 		r.Time = toTime(at[:])

@@ -36,9 +36,6 @@ var queries = func() map[string]string {
 	return all
 }()
 
-// shards is the number of rows that a much changed row is split into. Two transactions conflict on it only if they chose the same.
-const shards = 32
-
 var (
 	errReadOnly = errors.New("pgstore: a View cannot write")
 	errReplay   = errors.New("pgstore: to be run again")

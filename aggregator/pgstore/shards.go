@@ -1,0 +1,42 @@
+package pgstore
+
+import (
+	"math/rand/v2"
+	"sync"
+)
+
+// A much changed row is split into shards, and two transactions conflict on it only if they have the same. A process uses the shards from some point on, one for
+// each transaction that is under way: so its own never conflict, those of another process seldom do, and no more rows come to be than are needed.
+const (
+	shards       = 256
+	processBases = 16 // points at which processes begin
+)
+
+// shardPool gives shards to transactions. It is safe for concurrent use.
+type shardPool struct {
+	base int
+
+	mu   sync.Mutex // guards busy
+	busy [shards]bool
+}
+
+func newShardPool() *shardPool {
+	return &shardPool{base: rand.IntN(processBases) * (shards / processBases)}
+}
+
+// take returns a shard, and what gives it back.
+func (p *shardPool) take() (shard int, done func()) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for i := range shards {
+		if shard = (p.base + i) % shards; !p.busy[shard] {
+			p.busy[shard] = true
+			return shard, func() {
+				p.mu.Lock()
+				defer p.mu.Unlock()
+				p.busy[shard] = false
+			}
+		}
+	}
+	return rand.IntN(shards), func() {} // more transactions than shards
+}
