@@ -2,7 +2,6 @@ package cli
 
 import (
 	"bufio"
-	"bytes"
 	"encoding/json"
 	"errors"
 	"io"
@@ -208,7 +207,7 @@ func TestCompose(t *testing.T) {
 
 func TestKubernetes(t *testing.T) {
 	kinds := map[string]int{}
-	dec := yaml.NewDecoder(bytes.NewReader([]byte(read(t, deploy+"/kubernetes/aggregator.yaml"))), yaml.Strict())
+	dec := yaml.NewDecoder(strings.NewReader(read(t, deploy+"/kubernetes/aggregator.yaml")+"---\n"+read(t, deploy+"/kubernetes/replicas.yaml")), yaml.Strict())
 	for {
 		var doc map[string]any
 		if err := dec.Decode(&doc); errors.Is(err, io.EOF) {
@@ -234,7 +233,7 @@ func TestKubernetes(t *testing.T) {
 			kinds["container"]++
 		})
 	}
-	for kind, n := range map[string]int{"Namespace": 1, "StatefulSet": 1, "Service": 2, "NetworkPolicy": 1, "CronJob": 1, "ServiceAccount": 1, "container": 3} {
+	for kind, n := range map[string]int{"Namespace": 1, "StatefulSet": 1, "Service": 2, "NetworkPolicy": 1, "CronJob": 1, "ServiceAccount": 1, "Deployment": 1, "PodDisruptionBudget": 1, "container": 4} {
 		if kinds[kind] != n {
 			t.Errorf("%d of kind %s, want %d", kinds[kind], kind, n)
 		}
