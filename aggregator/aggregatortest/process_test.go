@@ -58,6 +58,30 @@ type benchSetup struct {
 	LeaderStore, HelperStore    string // PostgreSQL URLs; empty: a bbolt file each
 	LeaseMS                     int    // 0: the default
 	PeerToken, CollectorToken   string
+	Limits                      *benchLimits // nil: those of production
+}
+
+// benchLimits are limits that a test can reach soon.
+type benchLimits struct {
+	Body, Memory int64 // bytes
+	Concurrency  int
+	Timeout      time.Duration // for headers, and for bodies
+}
+
+// api returns the limits of a role's requests.
+func (l *benchLimits) api() httpapi.Config {
+	if l == nil {
+		return httpapi.Config{}
+	}
+	return httpapi.Config{Memory: l.Memory, Concurrency: l.Concurrency, BodyTimeout: l.Timeout}
+}
+
+// body returns the most bytes of a request's body.
+func (l *benchLimits) body() int64 {
+	if l == nil {
+		return 0
+	}
+	return l.Body
 }
 
 const benchKeyID = 1
@@ -113,6 +137,9 @@ func (s *benchSetup) open(role, dir string) (store.Store, func(), error) {
 // runBenchRole is one of the processes: a role on its own bbolt file, or on a database that others share, without TLS. A Leader begins to aggregate when it reads a line from its
 // standard input; both end when that is closed.
 func runBenchRole(role, dir string) error {
+	if os.Getenv("GOGC") == "" {
+		aggregator.TuneMemory()
+	}
 	text, err := os.ReadFile(filepath.Join(dir, "setup.json"))
 	if err != nil {
 		return err
@@ -145,7 +172,11 @@ func runBenchRole(role, dir string) error {
 	lease := time.Duration(setup.LeaseMS) * time.Millisecond
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
-	logger := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
+	level := slog.LevelWarn
+	if setup.Limits != nil { // a line for each of many refusals
+		level = slog.LevelError
+	}
+	logger := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: level}))
 	var handler http.Handler
 	var run func(context.Context) error
 	address := strings.TrimPrefix(setup.HelperURL, "http://")
@@ -160,7 +191,7 @@ func runBenchRole(role, dir string) error {
 			return err
 		}
 		l, err := leader.New(leader.Config{Store: st, Keys: ring, Logger: logger, MaxJobReports: setup.JobReports, RetryMax: time.Duration(setup.RetryMaxMS) * time.Millisecond,
-			LeaseTTL: lease, RequestTimeout: lease / 3})
+			LeaseTTL: lease, RequestTimeout: lease / 3, MaxUpload: setup.Limits.body(), API: setup.Limits.api()})
 		if err != nil {
 			return err
 		}
@@ -173,7 +204,8 @@ func runBenchRole(role, dir string) error {
 		if err != nil {
 			return err
 		}
-		h, err := helper.New(helper.Config{Store: st, Keys: ring, Logger: logger, Deferred: setup.Deferred, LeaseTTL: lease})
+		h, err := helper.New(helper.Config{Store: st, Keys: ring, Logger: logger, Deferred: setup.Deferred, LeaseTTL: lease,
+			MaxJob: setup.Limits.body(), API: setup.Limits.api()})
 		if err != nil {
 			return err
 		}
@@ -195,7 +227,11 @@ func runBenchRole(role, dir string) error {
 		}
 		cancel()
 	})
-	err = httpapi.Serve(ctx, httpapi.NewServer(handler, logger), listener, time.Second)
+	server := httpapi.NewServer(handler, logger)
+	if setup.Limits != nil {
+		server.ReadHeaderTimeout = setup.Limits.Timeout
+	}
+	err = httpapi.Serve(ctx, server, listener, time.Second)
 	wg.Wait()
 	return err
 }

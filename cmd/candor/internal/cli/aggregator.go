@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"os"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -96,6 +97,9 @@ func newAggregatorCmd(name, short, long string, make func(*config.Aggregator, se
 
 // serve runs the aggregator that the configuration at path describes until ctx ends.
 func serve(ctx context.Context, path string, cfg *config.Aggregator, log *slog.Logger, make func(*config.Aggregator, serverParts) (role, error)) (err error) {
+	if os.Getenv("GOGC") == "" && os.Getenv("GOMEMLIMIT") == "" { // the operator knows better
+		aggregator.TuneMemory()
+	}
 	keys, err := cfg.Keyring()
 	if err != nil {
 		return err
