@@ -2,6 +2,7 @@ package leader_test
 
 import (
 	"net/http"
+	"net/url"
 	"testing"
 	"time"
 
@@ -94,4 +95,27 @@ func TestBackoff(t *testing.T) {
 	if got := leader.Backoff(minimum, maximum, 1, 5*time.Minute); got != 5*time.Minute {
 		t.Errorf("after Retry-After of 5 minutes: %v", got)
 	}
+}
+
+// Whatever headers a Helper answers with, we wait within bounds and never go to another origin.
+func FuzzHelperHeaders(f *testing.F) {
+	const request = "https://helper.example/base/tasks/T/aggregation_jobs"
+	now := time.Date(2026, 3, 2, 10, 0, 0, 0, time.UTC)
+	for _, location := range []string{"", "/x?step=0", "J", "https://helper.example/x", "//other.example/x", "https:helper.example", "https://helper.example@other.example/", "\x00"} {
+		f.Add(location, "7")
+	}
+	f.Add("", now.Add(time.Hour).Format(http.TimeFormat))
+	f.Fuzz(func(t *testing.T, location, after string) {
+		if d := leader.RetryAfter(after, now); d < 0 || d > 10*time.Minute {
+			t.Errorf("Retry-After %q: %v", after, d)
+		}
+		got, err := leader.Resolve(request, location)
+		if err != nil || got == "" {
+			return
+		}
+		u, err := url.Parse(got)
+		if err != nil || u.Scheme != "https" || u.Host != "helper.example" {
+			t.Errorf("Location %q: %q, %v", location, got, err)
+		}
+	})
 }

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"encoding/json"
 	"errors"
 	"strings"
 	"testing"
@@ -79,4 +80,33 @@ func TestStatusURL(t *testing.T) {
 			t.Errorf("%s passes", address)
 		}
 	}
+}
+
+// Whatever a server answers, a status is printed without anything that a terminal acts on, and judged.
+func FuzzStatus(f *testing.F) {
+	now := time.Date(2026, 5, 30, 12, 0, 0, 0, time.UTC)
+	text, err := json.Marshal(aggregator.Status{Role: "leader", Now: now, Tasks: []aggregator.TaskStatus{{Info: "x", Closes: &now, Counters: map[string]uint64{"uploaded": 1},
+		AggregationJobs: []aggregator.AggregationStatus{{Waiting: &aggregator.WaitingStatus{Code: aggregator.WaitingReports, Text: "a\x1b[2J", Since: now}}},
+		CollectionJobs:  []aggregator.CollectionJobStatus{{State: aggregator.CollectionPending}}}}})
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(text)
+	f.Add([]byte(`{"tasks":[{}]}`))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		var s aggregator.Status
+		if json.Unmarshal(text, &s) != nil {
+			return
+		}
+		var out strings.Builder
+		if err := printStatus(&out, s); err != nil {
+			t.Errorf("printing %q: %v", text, err)
+		}
+		for _, c := range out.String() {
+			if c < ' ' && c != '\n' || c == 0x7f || c >= 0x80 && c < 0xa0 {
+				t.Errorf("printing %q: there is %q in %q", text, c, out.String())
+			}
+		}
+		_ = judgeStatus(s) // returns
+	})
 }

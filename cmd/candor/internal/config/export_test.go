@@ -5,6 +5,8 @@ func ParseText(kind, path string, text []byte) error {
 	switch kind {
 	case "round":
 		return parse(path, text, new(RoundPlan))
+	case "member":
+		return parse(path, text, new(Member))
 	case "task":
 		return parse(path, text, new(TaskFile))
 	}

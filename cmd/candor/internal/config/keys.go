@@ -54,7 +54,7 @@ func parseHPKE(path string, text []byte) (config dap.HpkeConfig, key *seal.Priva
 	}
 	s, ok := suites[f.Suite]
 	if !ok {
-		return config, nil, fmt.Errorf("HPKE key %s: suite %q is unknown", path, f.Suite)
+		return config, nil, fmt.Errorf("HPKE key %s: its suite is none of x-wing, x25519 and p-256", path)
 	}
 	b, err := base64.RawURLEncoding.Strict().DecodeString(f.Private)
 	if err != nil {
