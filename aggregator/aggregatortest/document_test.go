@@ -1,10 +1,12 @@
 package aggregatortest_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -178,6 +180,109 @@ func TestConformanceDocumentCheck(t *testing.T) {
 	} {
 		if len(checkDocument(page(alter), tests)) == 0 {
 			t.Errorf("%s: not noticed", name)
+		}
+	}
+}
+
+// An outcome is what became of a test in a run.
+type outcome struct {
+	action string // pass, fail or skip
+	output strings.Builder
+}
+
+// readOutcomes reads what `go test -json` wrote, as outcomes by package folder, dot, name. Of a test that ran more than once the worst counts.
+func readOutcomes(r io.Reader) (map[string]*outcome, error) {
+	outcomes := make(map[string]*outcome)
+	for dec := json.NewDecoder(r); ; {
+		var event struct{ Action, Package, Test, Output string }
+		if err := dec.Decode(&event); err == io.EOF {
+			return outcomes, nil
+		} else if err != nil {
+			return nil, err
+		}
+		test, _, _ := strings.Cut(event.Test, "/") // the output of a subtest is its test's
+		name := strings.TrimPrefix(event.Package, "candor/") + "." + test
+		if outcomes[name] == nil {
+			outcomes[name] = new(outcome)
+		}
+		o := outcomes[name]
+		switch {
+		case event.Action == "output":
+			o.output.WriteString(event.Output)
+		case event.Action == "fail", event.Action == "skip" && o.action != "fail", event.Action == "pass" && o.action == "":
+			o.action = event.Action
+		}
+	}
+}
+
+// checkOutcomes prints a line for each item of the page, and returns what did not pass or was not run.
+func checkOutcomes(w io.Writer, text string, outcomes map[string]*outcome) (problems []string) {
+	problem := func(format string, args ...any) { problems = append(problems, fmt.Sprintf(format, args...)) }
+	for line := range strings.SplitSeq(text, "\n") {
+		row := rowPattern.FindStringSubmatch(line)
+		if row == nil {
+			continue
+		}
+		var words []string
+		for _, m := range testPattern.FindAllStringSubmatch(row[3], -1) {
+			name, action := m[1]+"."+m[2], "not run"
+			if o := outcomes[name]; o != nil && o.action != "" {
+				action = o.action
+			}
+			if words = append(words, action+" "+name); action != "pass" {
+				problem("item %s: %s: %s", row[1], name, action)
+			}
+		}
+		if len(words) == 0 {
+			words = []string{"does not apply"}
+		}
+		fmt.Fprintf(w, "%3s  %s\n", row[1], strings.Join(words, ", "))
+	}
+	for name, o := range outcomes {
+		if o.action == "fail" {
+			problem("%s failed:\n%s", name, o.output.String())
+		}
+	}
+	slices.Sort(problems)
+	return slices.Compact(problems)
+}
+
+// Every test that docs/conformance.md names ran and passed in the run whose events `make conformance` has put into the file CANDOR_CONFORMANCE_EVENTS.
+func TestEveryItemRan(t *testing.T) {
+	path := os.Getenv("CANDOR_CONFORMANCE_EVENTS")
+	if path == "" {
+		t.Skip("CANDOR_CONFORMANCE_EVENTS is not a file: make conformance")
+	}
+	events := ok(os.Open(path))
+	defer events.Close()
+	text := ok(os.ReadFile(filepath.Join("..", "..", "docs", "conformance.md")))
+	for _, problem := range checkOutcomes(os.Stdout, string(text), ok(readOutcomes(events))) {
+		t.Error(problem)
+	}
+}
+
+// The check of the run finds what it is there for.
+func TestEveryItemRanCheck(t *testing.T) {
+	page := "\n| 1 | Something. | `a.TestOne`<br>`b/c.TestTwo` |\n| 2 | Something. | – It does not apply, for a reason. |\n"
+	event := func(action, pkg, test string) string {
+		return fmt.Sprintf(`{"Action":%q,"Package":"candor/%s","Test":%q}`+"\n", action, pkg, test)
+	}
+	good := event("run", "a", "TestOne") + event("pass", "a", "TestOne") + event("pass", "b/c", "TestTwo/sub") + event("pass", "b/c", "TestTwo")
+	for name, c := range map[string]struct {
+		events string
+		want   int
+	}{
+		"all passed":          {good, 0},
+		"one not run":         {event("pass", "a", "TestOne"), 1},
+		"one begun":           {event("pass", "a", "TestOne") + event("run", "b/c", "TestTwo"), 1},
+		"one of another name": {event("pass", "a", "TestOne") + event("pass", "b", "TestTwo"), 1},
+		"one skipped":         {good + event("skip", "a", "TestOne"), 1},
+		"a subtest skipped":   {good + event("skip", "b/c", "TestTwo/other"), 1},
+		"one failed":          {good + event("fail", "a", "TestOne"), 2},
+		"a package failed":    {good + event("fail", "d", ""), 1},
+	} {
+		if got := checkOutcomes(io.Discard, page, ok(readOutcomes(strings.NewReader(c.events)))); len(got) != c.want {
+			t.Errorf("%s: problems %q, want %d", name, got, c.want)
 		}
 	}
 }

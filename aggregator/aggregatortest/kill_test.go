@@ -22,12 +22,9 @@ import (
 // Leader and Helper, each a process of its own, are killed at random moments of uploading, aggregating and collecting, as the operating system would in an
 // emergency, and started again on the same file. Each measurement is a one-hot vector of its own: every acknowledged report is in the result exactly once.
 func TestKilled(t *testing.T) {
-	rounds, kills := 2, 10
-	switch {
-	case testing.Short():
-		t.Skip("starts and kills processes for some seconds")
-	case os.Getenv("CANDOR_TEST_LONG") != "":
-		rounds = 20
+	rounds, kills := 20, 10
+	if testing.Short() {
+		rounds = 1
 	}
 	for i := range rounds {
 		t.Run(fmt.Sprint("round ", i), func(t *testing.T) { killRound(t, uint64(i), kills, [2]string{}, nil) })
