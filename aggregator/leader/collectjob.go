@@ -45,8 +45,9 @@ func (l *Leader) driveCollection(ctx context.Context, job store.CollectionJob) {
 		// If this fails too, the job is taken up again when its lease ends.
 		_ = l.collectionWaits(ctx, job, aggregator.WaitingInternal, "the last step failed with an error of our own; the log says which", l.cfg.RetryMin)
 		outcome = aggregator.StepFailed
+	case outcome == aggregator.StepWaiting: // collectionWaits has said why, once
 	default:
-		log.InfoContext(ctx, "collection job step", "outcome", outcome, "waiting", job.Waiting.Code, "attempts", job.Attempts, "elapsed", l.cfg.Now().Sub(start))
+		log.InfoContext(ctx, "collection job step", "outcome", outcome, "attempts", job.Attempts, "elapsed", l.cfg.Now().Sub(start))
 	}
 	l.metrics.Stepped(t.ID, aggregator.KindCollection, outcome)
 }
@@ -395,10 +396,16 @@ func (l *Leader) finishCollection(ctx context.Context, t *aggregator.Task, job s
 
 // collectionWaits ends a step: the job is looked at again after delay.
 func (l *Leader) collectionWaits(ctx context.Context, job store.CollectionJob, code, text string, delay time.Duration) error {
-	now := l.cfg.Now()
+	now, before := l.cfg.Now(), job.Waiting.Code
 	job.Waiting = aggregator.Waits(job.Waiting, code, text, now)
 	job.NextAttempt, job.LeaseUntil = now.Add(delay), time.Time{}
-	return l.saveCollection(ctx, job)
+	if err := l.saveCollection(ctx, job); err != nil {
+		return err
+	}
+	if code != before { // a line for each reason, not for each look
+		l.cfg.Logger.InfoContext(ctx, "collection job waits", "task_id", job.Task.String(), "collection_job_id", job.ID.String(), "reason", code, "waiting_for", text)
+	}
+	return nil
 }
 
 func (l *Leader) saveCollection(ctx context.Context, job store.CollectionJob) error {

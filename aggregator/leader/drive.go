@@ -47,6 +47,7 @@ func (l *Leader) driveAggregation(ctx context.Context, job store.AggregationJob)
 		log.ErrorContext(ctx, "aggregation job step failed", "err", err)
 		l.waitAggregation(ctx, job, aggregator.WaitingInternal, "the last step failed with an error of our own; the log says which", l.cfg.RetryMin)
 		outcome = aggregator.StepFailed
+	case outcome == aggregator.StepWaiting: // saveWaiting has said why, once
 	default:
 		log.InfoContext(ctx, "aggregation job step", "outcome", outcome, "reports", len(job.Reports), "attempts", job.Attempts, "elapsed", l.cfg.Now().Sub(start))
 	}
@@ -313,12 +314,16 @@ func (l *Leader) backoff(attempts int, err error) time.Duration {
 
 // saveWaiting ends a step: the job is tried again after delay, by whoever comes first.
 func (l *Leader) saveWaiting(ctx context.Context, job store.AggregationJob, code, text string, delay time.Duration) error {
-	now := l.cfg.Now()
+	now, before := l.cfg.Now(), job.Waiting.Code
 	job.Waiting = aggregator.Waits(job.Waiting, code, text, now)
 	job.NextAttempt, job.LeaseUntil = now.Add(delay), time.Time{}
 	err := l.cfg.Store.Update(ctx, "save_aggregation_job", func(tx store.Tx) error { return tx.SaveAggregationJob(job) })
 	if err != nil {
 		return fmt.Errorf("saving an aggregation job: %w", err)
+	}
+	if code != before { // a line for each reason, not for each attempt
+		l.cfg.Logger.InfoContext(ctx, "aggregation job waits", "task_id", job.Task.String(), "aggregation_job_id", job.ID.String(), "reason", code, "waiting_for", text,
+			"reports", len(job.Reports))
 	}
 	return nil
 }
