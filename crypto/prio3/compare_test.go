@@ -30,8 +30,8 @@ type comparison struct {
 }
 
 const (
-	compareRounds = 21
-	compareSlice  = 12 * time.Millisecond // for one measurement
+	compareRounds = 41
+	compareSlice  = 4 * time.Millisecond // for one measurement
 )
 
 // TestCompareSpeed times this package against circl and, where `make peer-build` has built it, the prio crate. Their operations take turns in

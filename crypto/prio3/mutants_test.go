@@ -39,6 +39,8 @@ var mutants = []struct{ what, file, old, new string }{
 	{"own part taken from the public share", "prio3/verify.go", "copy(l.public, l.report.PublicShare)\n", "defer copy(l.public, l.report.PublicShare)\n"},
 	{"nonce not in the query randomness", "prio3/verify.go", "in[i] = stream{seed: w.key[:], head: l.head[:], out: l.query}", "in[i] = stream{seed: w.key[:], head: l.head[:1], out: l.query}"},
 	{"carry lost in Field128", "field/f128.go", "return t0, t1, t2 + h1 + c + d", "return t0, t1, t2 + h1 + c"},
+	{"carry lost where a power is reduced", "field/range128.go", "m1, b := bits.Sub64(l, t1, b)", "m1, b := bits.Sub64(l, t1, 0*b)"},
+	{"rows paired where both have a 1", "field/range128.go", "m := -uint64(x[j] ^ y[j])", "m := -uint64(x[j] | y[j])"},
 	{"borrow lost in Field64", "field/f64.go", "t -= -borrow & eps64", "t -= borrow & eps64"},
 	{"modulus itself accepted in Field128", "field/vec128.go", "_, b := bits.Sub64(lo, 1, 0)", "_, b := bits.Sub64(lo, 2, 0)"},
 }
