@@ -10,6 +10,7 @@ type expander struct {
 	field field.Vector
 	tags  *tags
 	lanes xof.Lanes
+	alone xof.Stream
 	row   [xof.Width][]byte
 }
 
@@ -18,6 +19,11 @@ type stream struct{ seed, head, tail, out []byte }
 
 // bytes fills the outputs of streams, whose lengths agree, with bytes.
 func (x *expander) bytes(u usage, in []stream) {
+	if len(in) == 1 {
+		x.start(u, &in[0])
+		x.alone.Read(in[0].out)
+		return
+	}
 	for len(in) > 0 {
 		n := min(len(in), xof.Width)
 		x.lanes.Reset(n)
@@ -47,12 +53,17 @@ func (x *expander) vectors(u usage, in []stream) {
 	x.bytes(u, in)
 	for i := range in {
 		if in := &in[i]; !x.field.Valid(in.out) {
-			var s xof.Stream
-			s.Write(x.tags[u])
-			s.Write(in.seed)
-			s.Write(in.head)
-			s.Write(in.tail)
-			xof.Expand(x.field, &s, in.out)
+			x.start(u, in)
+			xof.Expand(x.field, &x.alone, in.out)
 		}
 	}
+}
+
+// start makes the stream that runs alone one of in.
+func (x *expander) start(u usage, in *stream) {
+	x.alone.Reset()
+	x.alone.Write(x.tags[u])
+	x.alone.Write(in.seed)
+	x.alone.Write(in.head)
+	x.alone.Write(in.tail)
 }
