@@ -1,4 +1,4 @@
-// Package care looks after the store of an aggregator: backup, restore, check. A bbolt file belongs to the process that serves from it, so that for a running
+// Package care looks after the store of an aggregator: backup, restore, check, rekey. A bbolt file belongs to the process that serves from it, so that for a running
 // server the work is done there and asked for at a socket beside the file; see Serve and Dial.
 //
 // Floor 7: the command line picks the stores, a store itself knows nothing of files.

@@ -61,6 +61,7 @@ func (s Store) handler(log *slog.Logger) http.Handler {
 		}
 		_ = json.NewEncoder(w).Encode(report) // the caller has gone if it fails
 	})
+	mux.HandleFunc("POST /rekey", func(w http.ResponseWriter, r *http.Request) { s.serveRekey(w, r, log) })
 	return mux
 }
 

@@ -22,7 +22,7 @@ import (
 
 func newStoreCmd() *cobra.Command {
 	cmd := &cobra.Command{Use: "store", Short: "Back up, restore, check and rekey an aggregator's store", Args: cobra.NoArgs}
-	cmd.AddCommand(newStoreBackupCmd(), newStoreRestoreCmd(), newStoreCheckCmd(), newStoreStatsCmd())
+	cmd.AddCommand(newStoreBackupCmd(), newStoreRestoreCmd(), newStoreCheckCmd(), newStoreStatsCmd(), newStoreRekeyCmd())
 	return cmd
 }
 
