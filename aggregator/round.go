@@ -200,8 +200,13 @@ func (t *Task) Release(tx store.Tx, role dap.Role, agg Aggregate, now time.Time)
 	if err != nil {
 		return nil, err
 	}
-	if uint64(len(counted)) != agg.Count {
-		return nil, fmt.Errorf("releasing the share of task %s: the batch has %d reports, of %d members; run `candor store check`", t.ID, agg.Count, len(counted))
+	// Who is counted and what was added up are kept apart: neither is believed alone.
+	var checksum [32]byte
+	for _, s := range counted {
+		checksum = dap.XORChecksums(checksum, dap.Checksum(s.Report))
+	}
+	if uint64(len(counted)) != agg.Count || checksum != agg.Checksum {
+		return nil, fmt.Errorf("releasing the share of task %s: the batch has %d reports, and those of its %d members are not the same; run `candor store check`", t.ID, agg.Count, len(counted))
 	}
 	list := listDigest(counted)
 	streams := r.Key.streams(role, t.ID, list)
