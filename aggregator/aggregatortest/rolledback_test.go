@@ -263,8 +263,8 @@ func collectSoon(d *aggregatortest.Deployment, task *round.Task) (collector.Resu
 
 func TestRolledBackRow(t *testing.T) { testRolledBack(t, boltStores) }
 
-// TestRolledBackRowPostgres is TestRolledBackRow on databases.
-func TestRolledBackRowPostgres(t *testing.T) {
+// TestPostgresRolledBackRow is TestRolledBackRow on databases.
+func TestPostgresRolledBackRow(t *testing.T) {
 	if testing.Short() {
 		t.Skip("starts a server, and makes hundreds of databases")
 	}

@@ -72,7 +72,7 @@ var directives = map[string]string{
 	"Unit": "Description Documentation Wants After StartLimitIntervalSec StartLimitBurst",
 	"Service": "Type ExecStartPre ExecStart Restart RestartSec SuccessExitStatus KillSignal TimeoutStopSec User Group UMask StateDirectory StateDirectoryMode " +
 		"ConfigurationDirectory ConfigurationDirectoryMode WorkingDirectory LimitNOFILE LimitCORE MemoryMax TasksMax AmbientCapabilities CapabilityBoundingSet " +
-		"NoNewPrivileges ProtectSystem ProtectHome PrivateTmp PrivateDevices PrivateUsers PrivateMounts ProtectClock ProtectHostname ProtectKernelLogs " +
+		"NoNewPrivileges ProtectSystem ReadWritePaths ProtectHome PrivateTmp PrivateDevices PrivateUsers PrivateMounts ProtectClock ProtectHostname ProtectKernelLogs " +
 		"ProtectKernelModules ProtectKernelTunables ProtectControlGroups ProtectProc ProcSubset RestrictAddressFamilies RestrictNamespaces RestrictRealtime " +
 		"RestrictSUIDSGID LockPersonality MemoryDenyWriteExecute RemoveIPC KeyringMode SystemCallArchitectures SystemCallFilter SystemCallErrorNumber",
 	"Timer":   "OnBootSec OnUnitActiveSec RandomizedDelaySec",
@@ -81,7 +81,7 @@ var directives = map[string]string{
 
 func TestUnits(t *testing.T) {
 	files, err := filepath.Glob(deploy + "/systemd/*@.*")
-	if err != nil || len(files) != 3 {
+	if err != nil || len(files) != 5 {
 		t.Fatalf("units %v, %v", files, err)
 	}
 	for _, f := range files {

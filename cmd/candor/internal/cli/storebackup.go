@@ -8,6 +8,9 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path/filepath"
+	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
@@ -28,7 +31,7 @@ is needed, and without the store key the file gives away no share. Keep it apart
 
 The file suits either kind of store: to move from a bbolt file to PostgreSQL, or back, is to stop the server, export, change
 store: in the configuration, and import (these are other names of backup and restore).`,
-		Example: "  candor store backup --config leader.yaml -o leader-2026-03-01.backup\n  candor store export --config leader.yaml -o -",
+		Example: "  candor store backup --config leader.yaml -o leader-2026-03-01.backup\n  candor store backup --config leader.yaml -o /var/backups/candor\n  candor store export --config leader.yaml -o -",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			server, s, closing, err := o.open(cmd.Context(), false)
@@ -44,9 +47,12 @@ store: in the configuration, and import (these are other names of backup and res
 				contents, err = backupTo(cmd.Context(), backup, out, cmd.ErrOrStderr())
 				return err
 			}
-			if output == "-" {
+			switch info, statErr := os.Stat(output); {
+			case output == "-":
 				err = write(cmd.OutOrStdout())
-			} else {
+			case statErr == nil && info.IsDir():
+				err = writeWhole(filepath.Join(output, backupName(o.path, time.Now())), write)
+			default:
 				err = writeWhole(output, write)
 			}
 			if err = errors.Join(err, closing()); err != nil {
@@ -67,9 +73,15 @@ store: in the configuration, and import (these are other names of backup and res
 		},
 	}
 	o.addFlags(cmd)
-	cmd.Flags().StringVarP(&output, "output", "o", "", "the new `FILE`, - is standard output (required)")
+	cmd.Flags().StringVarP(&output, "output", "o", "", "the new `FILE`, or a directory for one that is named after the time; - is standard output (required)")
 	_ = cmd.MarkFlagRequired("output") // the flag exists
 	return cmd
+}
+
+// backupName names a backup in a directory after the configuration and the time.
+func backupName(path string, now time.Time) string {
+	name := strings.TrimSuffix(filepath.Base(path), filepath.Ext(path))
+	return name + "-" + now.UTC().Format("20060102T150405Z") + ".backup"
 }
 
 // backupTo writes a backup and reads it at the same time, so that what is kept is known to be whole.
