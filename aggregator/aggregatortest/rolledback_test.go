@@ -2,6 +2,7 @@ package aggregatortest_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"path/filepath"
@@ -258,7 +259,9 @@ func collectSoon(d *aggregatortest.Deployment, task *round.Task) (collector.Resu
 		}
 		d.Advance(15 * time.Second)
 	}
-	return collector.Result{}, errors.New("it waits")
+	status, err := d.Leader.Status(d.T.Context())
+	text, _ := json.Marshal(status) // for people
+	return collector.Result{}, fmt.Errorf("not collected after minutes: %s (%v)", text, err)
 }
 
 func TestRolledBackRow(t *testing.T) { testRolledBack(t, boltStores) }

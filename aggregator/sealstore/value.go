@@ -205,6 +205,19 @@ func (t *tx) key(name keyName) (*dataKey, error) {
 	return nil, nil
 }
 
+// prepare opens keys before a method of the store beneath hands out rows one by one: it may be unable to look for a key meanwhile.
+func (t *tx) prepare(rows []store.Key, err error) error {
+	for _, r := range rows {
+		if err == nil && r.Task != storeKey.task && sealedBy(r) {
+			_, err = t.s.unwrapped(r)
+		}
+	}
+	if err != nil {
+		return t.fail(err)
+	}
+	return nil
+}
+
 // unwrapped returns the key of a row. What a name means never changes, so it is remembered.
 func (s *Store) unwrapped(row store.Key) (*dataKey, error) {
 	name := keyName{row.Task, row.ID}

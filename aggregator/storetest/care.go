@@ -115,6 +115,7 @@ var careTests = []contractTest{
 			}
 			return errors.Join(errs...)
 		})
+		f.crash() // another process remembers nothing
 		whole := func(id store.BucketID) store.Bucket {
 			return store.Bucket{ID: id, Share: share(1 + 4 + 18), Count: 1 + 4 + 18, Checksum: [32]byte{1 | 8 | 2}, MinTime: 33, MaxTime: 77}
 		}
