@@ -28,10 +28,26 @@ type assembly struct {
 // gathered is what the file says about one metric.
 type gathered struct {
 	metric *metric.Metric
+	cells  []string // of its lines beside the state
+	has    map[string]bool
 	state  *record
 	values map[string]record // by cell as written
 	// partial says that lines of the metric could not be read, so that what is missing is not worth a problem
 	partial bool
+}
+
+// gather returns what was gathered of a metric, to add to it.
+func (a *assembly) gather(m *metric.Metric) *gathered {
+	g := a.metrics[m.Path()]
+	if g == nil {
+		g = &gathered{metric: m, has: map[string]bool{}, values: map[string]record{}}
+		for _, l := range cellLines(m) {
+			g.cells = append(g.cells, l.cell)
+			g.has[l.cell] = true
+		}
+		a.metrics[m.Path()] = g
+	}
+	return g
 }
 
 // Bounds of a figures file. The one for all instruments of the catalogue has 661 lines.
@@ -96,23 +112,19 @@ func (a *assembly) add(r record) {
 		a.damaged = true
 		return
 	}
-	g := a.metrics[m.Path()]
-	if g == nil {
-		g = &gathered{metric: m, values: map[string]record{}}
-		a.metrics[m.Path()] = g
-	}
+	g := a.gather(m)
 	if r.cell == stateCell {
 		g.state = &r
 		a.file.states[m.Path()] = r.valueAt
 		a.reason(m, r)
 		return
 	}
-	var cells []string
-	for _, l := range cellLines(m) {
-		cells = append(cells, l.cell)
-	}
-	if !slices.Contains(cells, r.cell) {
-		p.at(r.at, "metric %s has no cell %s%s; it has %s", m.Path(), quote(r.cell), didYouMean(r.cell, cells), strings.Join(append([]string{stateCell}, cells...), ", "))
+	if !g.has[r.cell] {
+		hint := ""
+		if !p.full() { // else nobody reads it
+			hint = didYouMean(r.cell, g.cells)
+		}
+		p.at(r.at, "metric %s has no cell %s%s; it has %s", m.Path(), quote(r.cell), hint, shorten(strings.Join(append([]string{stateCell}, g.cells...), ", "), maxCellBytes))
 		a.spoil(r)
 		return
 	}
@@ -144,11 +156,7 @@ func (a *assembly) spoilLine(r record) {
 	if !slices.Contains(a.file.Instruments, in.ID) {
 		a.file.Instruments = append(a.file.Instruments, in.ID)
 	}
-	path := in.Metric(r.metric).Path()
-	if a.metrics[path] == nil {
-		a.metrics[path] = &gathered{metric: in.Metric(r.metric), values: map[string]record{}}
-	}
-	a.metrics[path].partial = true
+	a.gather(in.Metric(r.metric)).partial = true
 }
 
 // spoil marks the record's metric as not to be judged further.
@@ -256,22 +264,22 @@ func (a *assembly) finishMetric(g *gathered) {
 		e.Values = make([]int64, m.Width())
 	}
 	missing := false
-	for i, l := range cellLines(m) {
-		r, ok := g.values[l.cell]
+	cells := m.Cells()
+	for i, written := range g.cells {
+		r, ok := g.values[written]
 		if !ok {
 			if !a.damaged && !g.partial && (contributes || !stateKnown) {
-				p.at(placeOf(g), "%s has no line for cell %s", m.Path(), l.cell)
+				p.at(placeOf(g), "%s has no line for cell %s", m.Path(), written)
 			}
 			missing = true
 			continue
 		}
-		cells := m.Cells()
 		for j := range cells {
 			if m.Type == metric.Choice || j == i {
 				f.values[cells[j]] = r.valueAt
 			}
 		}
-		name := m.Path() + " " + l.cell
+		name := m.Path() + " " + written
 		switch {
 		case r.value == "" && contributes:
 			p.at(r.valueAt, "%s is blank; %s", name, blankHint(m))
@@ -354,8 +362,8 @@ func placeOf(g *gathered) place {
 
 // anyPlace returns the first place of a metric's values.
 func anyPlace(g *gathered) place {
-	for _, l := range cellLines(g.metric) {
-		if r, ok := g.values[l.cell]; ok {
+	for _, cell := range g.cells {
+		if r, ok := g.values[cell]; ok {
 			return r.at
 		}
 	}

@@ -90,12 +90,15 @@ type problemList struct {
 	dropped int
 }
 
+// full says that a further problem is only counted.
+func (l *problemList) full() bool { return len(l.list) >= maxProblems }
+
 func (l *problemList) add(line, column int, format string, args ...any) {
 	l.at(place{line: line, column: column}, format, args...)
 }
 
 func (l *problemList) at(p place, format string, args ...any) {
-	if len(l.list) >= maxProblems {
+	if l.full() {
 		l.dropped++
 		return
 	}

@@ -46,6 +46,8 @@ type world struct {
 	leader                            *leader.Leader
 	helper                            *helper.Helper
 	tasks                             []*round.Task
+
+	changeRules func(*aggregator.Round) // of each server and task, before it begins to serve
 }
 
 // A party is one member with what it has on disk.
@@ -138,6 +140,9 @@ func (w *world) serve() {
 		verify := must(secret.VerifyKey(task.ID))(w.t)
 		of := func(identity *sign.PrivateKey, key byte) *aggregator.Task {
 			rules := must(aggregator.NewRound(w.signed.Document, i, identity, aggregator.NewReleaseKey([32]byte{key}), "test"))(w.t)
+			if w.changeRules != nil {
+				w.changeRules(rules)
+			}
 			return &aggregator.Task{Task: task, Round: rules, VerifyKeys: map[uint8]aggregator.VerifyKey{0: verify}, Collector: w.collector.Config,
 				PeerToken: aggregator.NewToken(token + "-peer"), CollectorToken: aggregator.NewToken(token + "-collector")}
 		}
@@ -219,7 +224,7 @@ func (w *world) member(p *party, change ...func(*member.Config)) *member.Member 
 func (w *world) open(p *party) (*member.Member, *member.Round) {
 	w.t.Helper()
 	m := w.member(p)
-	return m, must(m.Open(w.signed.Encode(), catalogue))(w.t)
+	return m, must(m.Open(w.signed.Encode(), w.plan.Catalogue))(w.t)
 }
 
 // file writes figures as a member's file and reads it back.
@@ -227,11 +232,11 @@ func (w *world) file(f metric.Figures) *figures.File {
 	w.t.Helper()
 	var b bytes.Buffer
 	d := w.signed.Document
-	t := figures.Template{Catalogue: catalogue, Round: d.ID, Instruments: w.plan.Instruments, Figures: f}
+	t := figures.Template{Catalogue: w.plan.Catalogue, Round: d.ID, Instruments: w.plan.Instruments, Figures: f}
 	if err := t.WriteCSV(&b); err != nil {
 		w.t.Fatal(err)
 	}
-	return must(figures.Read(&b, figures.Options{File: "figures.csv", Catalogue: catalogue, Round: d.ID, Instruments: w.plan.Instruments}))(w.t)
+	return must(figures.Read(&b, figures.Options{File: "figures.csv", Catalogue: w.plan.Catalogue, Round: d.ID, Instruments: w.plan.Instruments}))(w.t)
 }
 
 // submit drafts and submits.

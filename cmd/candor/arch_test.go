@@ -60,7 +60,7 @@ var floors = map[string]int{
 }
 
 // testFloor holds packages that only _test.go files may import.
-var testFloor = []string{"testvectors", "schema/round/roundtest", "aggregator/storetest", "aggregator/aggregatortest"}
+var testFloor = []string{"testvectors", "crypto/dp/dptest", "schema/round/roundtest", "aggregator/storetest", "aggregator/aggregatortest"}
 
 type pkg struct {
 	ImportPath, Doc string

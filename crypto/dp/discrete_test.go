@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"candor/crypto/dp"
+	"candor/crypto/dp/dptest"
 )
 
 func discreteLaplace(num, den int64) dp.DiscreteLaplace {
@@ -77,11 +78,11 @@ func TestDiscreteDistribution(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		seen := histogram(x)
-		if p := chiSquare(t, seen, c.law.P); p < 1e-3 {
+		seen := dptest.Histogram(x)
+		if p := dptest.ChiSquare(t, seen, c.law.P); p < 1e-3 {
 			t.Errorf("%s: p = %g against its own law", c.name, p)
 		}
-		if p := chiSquare(t, seen, c.tighter.P); p > falseAlarm {
+		if p := dptest.ChiSquare(t, seen, c.tighter.P); p > dptest.FalseAlarm {
 			t.Errorf("%s: a scale 10 %% too small is not noticed (p = %g)", c.name, p)
 		}
 		v, m4 := moments4(c.law.P, 500)
@@ -126,11 +127,11 @@ func TestDiscreteNegativeControls(t *testing.T) {
 		}
 		return discreteLaplace(1, 1).Law().P(k) / (1 + p0)
 	}
-	if p := chiSquare(t, histogram(x), doubled); p > falseAlarm {
+	if p := dptest.ChiSquare(t, dptest.Histogram(x), doubled); p > dptest.FalseAlarm {
 		t.Errorf("zero kept twice is not noticed (p = %g)", p)
 	}
 	if n >= 1_000_000 {
-		if p := chiSquare(t, histogram(x), dp.DiscreteLaplaceLaw(1.01).P); p > falseAlarm {
+		if p := dptest.ChiSquare(t, dptest.Histogram(x), dp.DiscreteLaplaceLaw(1.01).P); p > dptest.FalseAlarm {
 			t.Errorf("a scale 1 %% off is not noticed (p = %g)", p)
 		}
 	}

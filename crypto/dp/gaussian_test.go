@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"candor/crypto/dp"
+	"candor/crypto/dp/dptest"
 )
 
 func gaussian(num, den int64, delta *big.Rat, l0, lInf int64) dp.Gaussian {
@@ -49,15 +50,15 @@ func TestGaussianDistribution(t *testing.T) {
 	n := draws(20_000, 40_000, 500_000)
 	m := gaussian(1, 1, millionth, 1, 1)
 	x := sample(t, n, func() (int64, error) { return m.Add(0) })
-	seen := histogram(x)
-	if p := chiSquare(t, seen, m.Law().P); p < falseAlarm {
+	seen := dptest.Histogram(x)
+	if p := dptest.ChiSquare(t, seen, m.Law().P); p < dptest.FalseAlarm {
 		t.Errorf("p = %g against its own law", p)
 	}
 	for name, wrong := range map[string]dp.Law{
 		"σ 10 % too small":        dp.RoundedGaussianLaw(m.Sigma() * 0.9),
 		"Laplace of the variance": dp.RoundedLaplaceLaw(m.Sigma() / math.Sqrt2),
 	} {
-		if p := chiSquare(t, seen, wrong.P); p > falseAlarm {
+		if p := dptest.ChiSquare(t, seen, wrong.P); p > dptest.FalseAlarm {
 			t.Errorf("%s is not noticed (p = %g)", name, p)
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"candor/crypto/dp"
+	"candor/crypto/dp/dptest"
 )
 
 func laplace(num, den, delta1 int64) dp.Laplace {
@@ -48,8 +49,8 @@ func TestLaplaceDistribution(t *testing.T) {
 		if testing.Short() && c.m.Epsilon.Cmp(big.NewRat(2, 3)) == 0 {
 			continue
 		}
-		seen := histogram(sample(t, n, func() (int64, error) { return c.m.Add(0) }))
-		if p := chiSquare(t, seen, c.m.Law().P); p < falseAlarm {
+		seen := dptest.Histogram(sample(t, n, func() (int64, error) { return c.m.Add(0) }))
+		if p := dptest.ChiSquare(t, seen, c.m.Law().P); p < dptest.FalseAlarm {
 			t.Errorf("%s: p = %g against its own law", c.name, p)
 		}
 		scale, _ := new(big.Rat).Quo(big.NewRat(c.m.Delta1, 1), c.m.Epsilon).Float64()
@@ -57,12 +58,12 @@ func TestLaplaceDistribution(t *testing.T) {
 			"a scale 10 % too small": dp.RoundedLaplaceLaw(scale * 0.9),
 			"a scale 10 % too large": dp.RoundedLaplaceLaw(scale * 1.1),
 		} {
-			if p := chiSquare(t, seen, wrong.P); p > falseAlarm {
+			if p := dptest.ChiSquare(t, seen, wrong.P); p > dptest.FalseAlarm {
 				t.Errorf("%s: %s is not noticed (p = %g)", c.name, name, p)
 			}
 		}
 		if scale < 1.1 {
-			if p := chiSquare(t, seen, dp.DiscreteLaplaceLaw(scale).P); p > falseAlarm {
+			if p := dptest.ChiSquare(t, seen, dp.DiscreteLaplaceLaw(scale).P); p > dptest.FalseAlarm {
 				t.Errorf("%s: discrete Laplace is not told from rounded Laplace (p = %g)", c.name, p)
 			}
 		}
@@ -74,7 +75,7 @@ func TestLaplaceDistribution(t *testing.T) {
 			}
 			return c.m.Law().P(k) / (1 + p0)
 		}
-		if p := chiSquare(t, seen, doubled); p > falseAlarm {
+		if p := dptest.ChiSquare(t, seen, doubled); p > dptest.FalseAlarm {
 			t.Errorf("%s: a zero drawn twice is not noticed (p = %g)", c.name, p)
 		}
 	}
