@@ -18,7 +18,11 @@ func newMemberPolicyCmd() *cobra.Command {
 		Short: "See and replace what this member allows itself to tell",
 		Long: `The policy bounds what the ledger lets out, and says whether a second person approves each submission (approvals:). The program refuses whatever goes
 beyond it and has no option to go on regardless: another policy has to be adopted, which the ledger records, with the signatures
-of as many signers as the one in force asks for.`,
+of as many signers as the one in force asks for.
+
+The policy that comes with the program allows ε = 1 for each instrument and round (2 for an answer), and in all 40 for an item, 136 a year for an account or a person, and
+16 a year for an answer. That is what taking part in all instruments for a year takes, each corrected once, and it is high: a member that takes part in fewer should
+lower the totals (docs/for-counsel.md, "How much may add up").`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
