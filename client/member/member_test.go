@@ -555,7 +555,7 @@ func TestPage(t *testing.T) {
 	f[path].Values[at]++
 	w.submit(p, f)
 	page := string(must(m.Page(catalogue))(t))
-	for _, want := range []string{"2026q2", "2026q1", "&#43;1", "true figures", catalogue.Metric(path).Name} {
+	for _, want := range []string{"2026Q2", "round 2026q2", "2026Q1", "round 2026q1", "&#43;1", ">same<", "true figures", catalogue.Metric(path).Name} {
 		if !strings.Contains(page, want) {
 			t.Errorf("the page has no %q", want)
 		}

@@ -24,13 +24,15 @@ const pageRounds = 5
 // A pageView is what the template shows.
 type pageView struct {
 	Member      string
-	Rounds      []string // labels, the newest first
+	Rounds      []pageRound // the newest first
 	Instruments []pageInstrument
 }
 
+type pageRound struct{ ID, Period string }
+
 type pageInstrument struct {
-	Name, Purpose string
-	Metrics       []pageMetric
+	ID, Name, Purpose string
+	Metrics           []pageMetric
 }
 
 type pageMetric struct {
@@ -44,6 +46,7 @@ type pageRow struct {
 	Name   string
 	Values []string // by round; empty where there is none
 	Change string   // against the round before; empty where there is none
+	Sum    bool     // of the rows above
 }
 
 // A Return is a member's figures of one round.
@@ -84,9 +87,10 @@ func (m *Member) Page(catalogue *metric.Catalogue) ([]byte, error) {
 	returns = returns[:min(len(returns), pageRounds)]
 	view := pageView{Member: m.cfg.ID}
 	for _, r := range returns {
-		label := r.Round.Document.ID
-		if r.Round.Document.Rehearsal {
-			label += " (rehearsal)"
+		d := r.Round.Document
+		label := pageRound{ID: d.ID, Period: d.Period.Label}
+		if d.Rehearsal {
+			label.ID += " (rehearsal)"
 		}
 		view.Rounds = append(view.Rounds, label)
 	}
@@ -95,7 +99,7 @@ func (m *Member) Page(catalogue *metric.Catalogue) ([]byte, error) {
 		if !slices.ContainsFunc(returns, func(r Return) bool { return slices.Contains(r.File.Instruments, in.ID) }) {
 			continue
 		}
-		shown := pageInstrument{Name: in.Name, Purpose: in.Purpose}
+		shown := pageInstrument{ID: in.ID, Name: in.Name, Purpose: in.Purpose}
 		for j := range in.Metrics {
 			shown.Metrics = append(shown.Metrics, pageOf(&in.Metrics[j], returns))
 		}
@@ -126,11 +130,11 @@ func pageOf(m *metric.Metric, returns []Return) pageMetric {
 		shown.Rows = append(shown.Rows, row)
 	}
 	if m.Type.Counts() && len(cells) > 1 {
-		row := pageRow{Name: "sum"}
+		row := pageRow{Name: "sum", Sum: true}
 		for _, r := range returns {
 			text := ""
 			if e := r.File.Figures[m.Path()]; e.State.Contributes() {
-				text = strconv.FormatInt(e.Total(), 10)
+				text = grouped(e.Total())
 			}
 			row.Values = append(row.Values, text)
 		}
@@ -145,7 +149,7 @@ func pageValue(m *metric.Metric, e metric.Entry, i int) string {
 	case !e.State.Contributes():
 		return ""
 	case m.Type.Counts():
-		return strconv.FormatInt(e.Values[i], 10)
+		return grouped(e.Values[i])
 	case e.Values[i] == 1:
 		return "yes"
 	}
@@ -161,5 +165,20 @@ func change(m *metric.Metric, returns []Return, value func(metric.Entry) int64) 
 	if !now.State.Contributes() || !before.State.Contributes() {
 		return ""
 	}
-	return fmt.Sprintf("%+d", value(now)-value(before))
+	switch d := value(now) - value(before); {
+	case d > 0:
+		return "+" + grouped(d)
+	case d < 0:
+		return "−" + grouped(-d)
+	}
+	return "same"
+}
+
+// grouped writes a number that is not negative with a comma between groups of three digits.
+func grouped(n int64) string {
+	text := strconv.FormatInt(n, 10)
+	for i := len(text) - 3; i > 0; i -= 3 {
+		text = text[:i] + "," + text[i:]
+	}
+	return text
 }
