@@ -167,7 +167,7 @@ func TestVerifyTampered(t *testing.T) {
 			if err := r.bundle.Sign(r.Members[0]); err != nil {
 				t.Fatal(err)
 			}
-		}, item: "signatures", want: "not pinned"},
+		}, item: "signatures", want: "whom the round document does not name"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			r := copyOf(t, base)

@@ -18,7 +18,7 @@ import (
 // change.
 type Trust struct {
 	round.Trust `yaml:",inline"`
-	// Releases are those who may sign a release beside the secretariat.
+	// Releases are those whose signature beside the secretariat's counts, if they are fewer than the round documents name; empty: all of these.
 	Releases []sign.Fingerprint `yaml:"releases,omitempty"`
 }
 
@@ -136,7 +136,7 @@ func (v *verifier) run(files release.Files, pages *Location, trust *Trust) {
 		v.unknown("all else", "without a round document that holds, nothing else was looked at")
 		return
 	}
-	v.add("signatures", v.signatures(), "%d of %d needed, by the secretariat's key of the round document", len(v.bundle.Signatures), v.doc.Release.Signatures)
+	v.add("signatures", v.signatures(), "%d of %d needed, by keys that the round document names, the secretariat's among them", len(v.bundle.Signatures), v.doc.Release.Signatures)
 	v.add("statements", v.checkStatements(), "%d, of both aggregators on each task; they agree", len(v.bundle.Statements))
 	paths := v.add("openings", v.openings(), "%d elements; each path leads to the root in its aggregator's statement", len(v.bundle.Opened))
 	if err := v.checkCatalogue(); err != nil || v.catalogue != nil {
@@ -200,7 +200,7 @@ func (v *verifier) pins() (round.Trust, error) {
 	return t, nil
 }
 
-// signatures checks who signed the release.
+// signatures checks who signed the release: the secretariat and as many as the round asks for of those that its document names.
 func (v *verifier) signatures() error {
 	secretariat, err := sign.ParsePublicKey(v.doc.Secretariat)
 	if err != nil {
@@ -211,7 +211,11 @@ func (v *verifier) signatures() error {
 		errs = append(errs, fmt.Errorf("%d signatures; the round asks for %d", n, v.doc.Release.Signatures))
 	}
 	for _, s := range v.bundle.Signatures {
-		if v.trust != nil && s.Key != secretariat && !slices.Contains(v.trust.Releases, s.Key.Fingerprint()) {
+		switch {
+		case s.Key == secretariat:
+		case !slices.Contains(v.doc.Release.Signers, s.Key.String()):
+			errs = append(errs, fmt.Errorf("it is signed by %s, whom the round document does not name", s.Key.Fingerprint()))
+		case v.trust != nil && len(v.trust.Releases) > 0 && !slices.Contains(v.trust.Releases, s.Key.Fingerprint()):
 			errs = append(errs, fmt.Errorf("it is signed by %s, which is not pinned", s.Key.Fingerprint()))
 		}
 	}

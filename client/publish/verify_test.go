@@ -118,30 +118,44 @@ func TestSumOfShares(t *testing.T) {
 	}
 }
 
-// Where the round asks for two signatures, one is not enough, and the second must be pinned.
+// Where the round asks for two signatures, one is not enough, and the second must be one that its document names, and pinned where readers pin some.
 func TestVerifySecondSignature(t *testing.T) {
 	r := &released{Coalition: catalogueRound(t, 40, "hash-match")}
 	r.Document.Release.Signatures = 2
+	r.Document.Release.Signers = []string{r.Members[0].PublicKey().String(), r.Members[2].PublicKey().String()}
 	r.releaseOf(t)
-	verify := func(trust *publish.Trust) publish.Check {
-		files, err := r.bundle.Files()
+	verify := func(b release.Bundle, trust *publish.Trust) publish.Check {
+		files, err := b.Files()
 		if err != nil {
 			t.Fatal(err)
 		}
 		return checkOf(publish.Verify(files, nil, trust), "signatures")
 	}
-	if c := verify(r.pins()); c.Outcome != publish.Failed || !strings.Contains(c.Detail, "1 signatures; the round asks for 2") {
+	if c := verify(r.bundle, r.pins()); c.Outcome != publish.Failed || !strings.Contains(c.Detail, "1 signatures; the round asks for 2") {
 		t.Errorf("one signature: %+v", c)
+	}
+	stranger := r.bundle
+	if err := stranger.Sign(r.Members[1]); err != nil {
+		t.Fatal(err)
+	}
+	for _, trust := range []*publish.Trust{nil, r.pins()} {
+		if c := verify(stranger, trust); c.Outcome != publish.Failed || !strings.Contains(c.Detail, "whom the round document does not name") {
+			t.Errorf("a second one of a stranger: %+v", c)
+		}
 	}
 	if err := r.bundle.Sign(r.Members[0]); err != nil {
 		t.Fatal(err)
 	}
-	if c := verify(r.pins()); c.Outcome != publish.Failed || !strings.Contains(c.Detail, "not pinned") {
-		t.Errorf("a second one that is not pinned: %+v", c)
+	if c := verify(r.bundle, r.pins()); c.Outcome != publish.Passed {
+		t.Errorf("two signatures: %+v", c)
 	}
 	trust := r.pins()
+	trust.Releases = append(trust.Releases, r.Members[2].PublicKey().Fingerprint())
+	if c := verify(r.bundle, trust); c.Outcome != publish.Failed || !strings.Contains(c.Detail, "not pinned") {
+		t.Errorf("a second one that is not pinned: %+v", c)
+	}
 	trust.Releases = append(trust.Releases, r.Members[0].PublicKey().Fingerprint())
-	if c := verify(trust); c.Outcome != publish.Passed {
-		t.Errorf("two signatures: %+v", c)
+	if c := verify(r.bundle, trust); c.Outcome != publish.Passed {
+		t.Errorf("two pinned signatures: %+v", c)
 	}
 }

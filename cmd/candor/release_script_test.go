@@ -1,7 +1,9 @@
 package main
 
 import (
+	"archive/tar"
 	"encoding/csv"
+	"io"
 	"math"
 	"net/http"
 	"net/http/httptest"
@@ -16,7 +18,8 @@ import (
 
 // releaseCommands are those of scripts about releases.
 func releaseCommands() map[string]func(*testscript.TestScript, bool, []string) {
-	return map[string]func(*testscript.TestScript, bool, []string){"submit-all": submitAll, "website": website, "recompute": recompute, "replace": replace}
+	return map[string]func(*testscript.TestScript, bool, []string){"submit-all": submitAll, "website": website,
+		"recompute": recompute, "replace": replace, "download": download, "unpack": unpack, "publickey": setPublicKey}
 }
 
 // submitAll lets members m1 to mN pin the keys in the environment and submit a file: submit-all N FIGURES ROUND.
@@ -35,6 +38,42 @@ func website(ts *testscript.TestScript, _ bool, args []string) {
 	s := httptest.NewServer(http.FileServer(http.Dir(ts.MkAbs(args[0]))))
 	ts.Defer(s.Close)
 	ts.Setenv(args[1], s.URL+"/")
+}
+
+// download gets a file from a web site: download URL FILE.
+func download(ts *testscript.TestScript, _ bool, args []string) {
+	resp, err := http.Get(args[0])
+	ts.Check(err)
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		ts.Fatalf("%s: %s", args[0], resp.Status)
+	}
+	text, err := io.ReadAll(resp.Body)
+	ts.Check(err)
+	ts.Check(os.WriteFile(ts.MkAbs(args[1]), text, 0o644))
+}
+
+// unpack unpacks a bundle as anybody's tar does: unpack FILE DIR.
+func unpack(ts *testscript.TestScript, _ bool, args []string) {
+	r := tar.NewReader(strings.NewReader(ts.ReadFile(args[0])))
+	for {
+		h, err := r.Next()
+		if err == io.EOF {
+			return
+		}
+		ts.Check(err)
+		text, err := io.ReadAll(r)
+		ts.Check(err)
+		name := filepath.Join(ts.MkAbs(args[1]), filepath.FromSlash(h.Name))
+		ts.Check(os.MkdirAll(filepath.Dir(name), 0o755))
+		ts.Check(os.WriteFile(name, text, 0o644))
+	}
+}
+
+// setPublicKey keeps the public key that the last command printed: publickey VARIABLE.
+func setPublicKey(ts *testscript.TestScript, _ bool, args []string) {
+	key, _, _ := strings.Cut(ts.ReadFile("stdout"), "\n")
+	ts.Setenv(args[0], key)
 }
 
 // replace replaces the first occurrence of a regular expression in a file: replace FILE PATTERN TEXT.

@@ -289,6 +289,19 @@ func (c *checker) release() {
 	if r.Signatures == 0 {
 		c.problem("a release needs no signature of the secretariat: at least one is required")
 	}
+	signers := map[string]bool{}
+	for _, k := range r.Signers {
+		if _, err := sign.ParsePublicKey(k); err != nil {
+			c.problem("a signer of releases: %v", err)
+		}
+		if k == c.d.Secretariat || signers[k] {
+			c.problem("the signer of releases %s is there twice, or is the secretariat", k)
+		}
+		signers[k] = true
+	}
+	if others := uint64(len(r.Signers)); r.Signatures > 1 && others < r.Signatures-1 {
+		c.problem("a release needs %d signatures, and beside the secretariat the document names %d who may sign: name them under signers", r.Signatures, others)
+	}
 }
 
 // Overlaps says whether two rounds measure one period with one instrument without the later one being a revision of the earlier: no two approved

@@ -31,6 +31,12 @@ func (s *Signed) Describe(previous *Document) string {
 	line("  Secretariat: key %s.", fingerprint(d.Secretariat))
 	line("  A batch needs %d groups, a cell %d; below that nobody opens it.", d.Minimum.Groups, d.Minimum.CellGroups)
 	line("  Catalogue: %s %s, hash %.16s….", d.Catalogue.ID, d.Catalogue.Version, d.Catalogue.Hash)
+	if len(d.Release.Signers) > 0 {
+		line("  A release bears %d signatures: the secretariat's, and of these keys:", d.Release.Signatures)
+		for _, k := range d.Release.Signers {
+			line("    %s.", fingerprint(k))
+		}
+	}
 	line("What is counted:")
 	for i := range d.Parts {
 		p := &d.Parts[i]

@@ -134,11 +134,14 @@ type Release struct {
 	Colluders   uint64   `json:"colluders"`     // t: members assumed to pool what they know
 	P           string   `json:"p"`             // relative precision that nobody may reach, a rational
 	FewSD       uint64   `json:"few_sd"`        // values under this many noise standard deviations are "few" on pages
-	Signatures  uint64   `json:"signatures"`    // of the secretariat, needed for a release
+	Signatures  uint64   `json:"signatures"`    // needed on a release: the secretariat's, and of the signers
 	Giants      []Giants `json:"giants"`        // publicly known members above the cap, by metric
 	Waivers     []Waiver `json:"waivers"`       // signed before the round was approved
 	Calibration bool     `json:"calibration"`   // the figures are public already: release rules are not applied
 	NextReview  string   `json:"method_review"` // date by which the method is reviewed
+
+	// Signers are the public keys of those who may sign a release beside the secretariat.
+	Signers []string `json:"signers,omitempty"`
 }
 
 // Giants is the number of members publicly known to exceed a metric's cap.

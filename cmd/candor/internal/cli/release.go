@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -78,7 +79,10 @@ one if the difference would be that of few members. Others are named with --prev
 			fmt.Fprintln(cmd.ErrOrStderr(), "candor: warning: this is a rehearsal, which is never released")
 		}
 		if asJSON {
-			return json.NewEncoder(cmd.OutOrStdout()).Encode(plan.Decisions)
+			if err := json.NewEncoder(cmd.OutOrStdout()).Encode(plan.Decisions); err != nil {
+				return err
+			}
+			return plan.Refused
 		}
 		w := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', 0)
 		fmt.Fprintln(w, "CELL\tDECISION\tRULE\tNUMBERS\tESTIMATE")
@@ -91,6 +95,12 @@ one if the difference would be that of few members. Others are named with --prev
 		}
 		if err := w.Flush(); err != nil {
 			return err
+		}
+		for _, e := range plan.Earlier {
+			fmt.Fprintf(cmd.ErrOrStderr(), "Compared with the release of round %s, revision %d.\n", e.Round, e.Revision)
+		}
+		if plan.Refused != nil {
+			return fmt.Errorf("round %s cannot be released: %w", args[0], plan.Refused)
 		}
 		fmt.Fprintf(cmd.ErrOrStderr(), "Nothing was signed. Next: candor release build --coalition %s %s --out DIR\n", c.Dir, args[0])
 		return nil
@@ -201,7 +211,7 @@ func (o *releaseBuild) run(cmd *cobra.Command, c *config.Coalition, id string) e
 func (o *releaseBuild) closing(cmd *cobra.Command, key *sign.PrivateKey, p publish.Publication, bundle release.Bundle) error {
 	fmt.Fprintf(cmd.OutOrStdout(), "written to %s\n", o.out)
 	if missing := int(p.Signed.Document.Release.Signatures) - len(bundle.Signatures); missing > 0 {
-		fmt.Fprintf(cmd.OutOrStdout(), "signatures: %d more needed\n", missing)
+		fmt.Fprintf(cmd.OutOrStdout(), "signatures: %d more needed, of %s\n", missing, strings.Join(fingerprints(p.Signed.Document.Release.Signers), ", "))
 		fmt.Fprintf(cmd.ErrOrStderr(), "Next: candor release sign %s --key FILE\n", o.out)
 		return nil
 	}
@@ -280,51 +290,4 @@ func replaceable(dir, id string) error {
 		return fmt.Errorf("%s holds the release %s, not one of round %s: choose another directory", dir, got, id)
 	}
 	return nil
-}
-
-func newReleaseSignCmd() *cobra.Command {
-	var key string
-	var yes bool
-	cmd := &cobra.Command{
-		Use:   "sign DIR --key FILE",
-		Short: "Add a signature to a release, where its round asks for more than one",
-		Long: `Verify the release in DIR and add the signature of the identity key in FILE. What the release says is not changed; pages and archive
-are written again with it. Readers pin this key's fingerprint under releases: in their trust file. Without --yes the command only verifies.`,
-		Example: "  candor release sign release --key second/identity.key --yes",
-		Args:    usageArgs(cobra.ExactArgs(1)),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			k, err := config.LoadIdentity(key)
-			if err != nil {
-				return err
-			}
-			bundle, files, err := publish.ReadRelease(publish.Dir(args[0]))
-			if err != nil {
-				return err
-			}
-			// What is signed must be right; that a signature is missing is why we are here.
-			for _, c := range publish.Verify(files, nil, nil).Checks {
-				if c.Outcome == publish.Failed && c.Item != "signatures" {
-					return fmt.Errorf("signing the release: %s: %s", c.Item, c.Detail)
-				}
-			}
-			if err := bundle.VerifySignatures(); err != nil {
-				return fmt.Errorf("signing the release: %w", err)
-			}
-			if !yes {
-				return withHint(errors.New("nothing was signed"), "candor release sign %s --key %s --yes", args[0], key)
-			}
-			if err := bundle.Sign(k); err != nil {
-				return fmt.Errorf("signing the release: %w", err)
-			}
-			if err := publish.WriteBundle(args[0], bundle); err != nil {
-				return err
-			}
-			fmt.Fprintf(cmd.OutOrStdout(), "signed by %s\n", k.PublicKey().Fingerprint())
-			return nil
-		},
-	}
-	cmd.Flags().StringVar(&key, "key", "", "identity key `FILE` (required)")
-	cmd.Flags().BoolVar(&yes, "yes", false, "sign")
-	_ = cmd.MarkFlagRequired("key") // the flag exists
-	return cmd
 }

@@ -36,7 +36,7 @@ The keys are pinned by --trust, a file with the fingerprints that the coalition 
   secretariat: 00000-00000-00000-00000-00000
   leader: 00000-00000-00000-00000-00000
   helper: 00000-00000-00000-00000-00000
-  releases: []   # further signers of releases
+  releases: []   # of the further signers that round documents name, those who count; empty: all
 
 Without it the release is only checked against the keys that it names itself: "signers unpinned".
 
@@ -45,12 +45,9 @@ Whether the figures may stand beside those of earlier releases is decided again 
 		Example: "  candor release verify release --trust trust.yaml\n  candor release verify https://figures.example/2026q1/",
 		Args:    usageArgs(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			var pins *publish.Trust
-			if trust != "" {
-				pins = new(publish.Trust)
-				if err := config.Load(trust, pins); err != nil {
-					return fmt.Errorf("reading the pinned keys: %w", err)
-				}
+			pins, err := readTrust(trust)
+			if err != nil {
+				return err
 			}
 			earlier, err := readEarlier(cmd.Context(), previous)
 			if err != nil {
@@ -86,6 +83,18 @@ Whether the figures may stand beside those of earlier releases is decided again 
 	previousFlag(cmd, &previous)
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	return cmd
+}
+
+// readTrust reads the pinned keys; nil without a file.
+func readTrust(path string) (*publish.Trust, error) {
+	if path == "" {
+		return nil, nil
+	}
+	pins := new(publish.Trust)
+	if err := config.Load(path, pins); err != nil {
+		return nil, fmt.Errorf("reading the pinned keys: %w", err)
+	}
+	return pins, nil
 }
 
 func printVerdict(cmd *cobra.Command, v publish.Verification) error {

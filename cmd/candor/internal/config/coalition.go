@@ -199,11 +199,12 @@ type RoundPlan struct {
 		CellGroups uint64 `yaml:"cell_groups"`
 	} `yaml:"minimum,omitempty"`
 	Release struct {
-		Colluders    uint64 `yaml:"colluders,omitempty"`  // default 2
-		P            string `yaml:"p,omitempty"`          // default 1/5
-		FewSD        uint64 `yaml:"few_sd,omitempty"`     // default 3
-		Signatures   uint64 `yaml:"signatures,omitempty"` // default 1
-		MethodReview string `yaml:"method_review"`        // a date
+		Colluders    uint64   `yaml:"colluders,omitempty"`  // default 2
+		P            string   `yaml:"p,omitempty"`          // default 1/5
+		FewSD        uint64   `yaml:"few_sd,omitempty"`     // default 3
+		Signatures   uint64   `yaml:"signatures,omitempty"` // default 1
+		Signers      []string `yaml:"signers,omitempty"`    // public keys of those who may sign beside the secretariat
+		MethodReview string   `yaml:"method_review"`        // a date
 	} `yaml:"release"`
 }
 
@@ -253,7 +254,7 @@ func (c Coalition) plan(path string, text []byte, p *RoundPlan) (*round.Plan, er
 		ID: p.ID, Rehearsal: p.Rehearsal, Period: round.Period(p.Period), Window: round.Window(p.Window), Precision: uint64(precision / time.Second),
 		Catalogue: catalogue, Instruments: p.Instruments, Caps: p.Caps, Epsilon: epsilon, Minimum: round.Minimum(p.Minimum),
 		Release: round.Release{Colluders: p.Release.Colluders, P: p.Release.P, FewSD: p.Release.FewSD, Signatures: p.Release.Signatures,
-			NextReview: p.Release.MethodReview, Giants: []round.Giants{}, Waivers: []round.Waiver{}},
+			NextReview: p.Release.MethodReview, Signers: p.Release.Signers, Giants: []round.Giants{}, Waivers: []round.Waiver{}},
 	}
 	for _, in := range catalogue.Instruments { // in the catalogue's order, so that one plan gives one document
 		for i := range in.Metrics {
