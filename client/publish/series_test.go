@@ -23,7 +23,8 @@ type series struct {
 	limit     int64 // cap of every cell
 	noisy     bool  // answers carry the aggregators' noise
 	off       []string
-	change    func(*round.Document) // before it is signed; nil: nothing
+	change    func(*round.Document)               // before it is signed; nil: nothing
+	noise     func(*round.Part, round.Cell) int64 // in the sum of a cell; nil: none
 
 	vintages []*vintage
 	earlier  []*publish.Earlier
@@ -174,6 +175,9 @@ func (v *vintage) sums(s *series, p *round.Part) []int64 {
 			default:
 				sums[k] += v.values[m][cell.Metric+"/"+cell.Code]
 			}
+		}
+		if s.noise != nil {
+			sums[k] += s.noise(p, cell)
 		}
 	}
 	return sums
