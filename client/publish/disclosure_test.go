@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"maps"
 	"math/rand/v2"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -13,8 +14,9 @@ import (
 	"candor/schema/round"
 )
 
-// thoroughly makes attacks look at more members, with more friends, in more series.
+// thoroughly makes attacks look at more members, and long at more friends; each bound takes some 50 ms.
 func thoroughly() bool { return !testing.Short() }
+func long() bool       { return os.Getenv("CANDOR_TEST_LONG") != "" }
 
 // attack lets readers look at a whole series: alone, and with two members who help, at the largest members and those who came, went or corrected.
 // It returns the first exposure of each reader, all of them if every is set, and how many bounds were computed.
@@ -92,7 +94,7 @@ func suspects(vintages []*vintage) (targets []int, friends [][]int) {
 	}
 	friends = [][]int{nil}
 	most := 2
-	if thoroughly() {
+	if long() {
 		most = 3
 	}
 	for _, list := range [][]int{all, moved} {
@@ -147,7 +149,10 @@ func TestDisclosureAttack(t *testing.T) {
 	random := newRandom(7)
 	trials := 1
 	if thoroughly() {
-		trials = 4
+		trials = 2
+	}
+	if long() {
+		trials = 12
 	}
 	bounds, refused := 0, 0
 	shown := map[release.Status]int{}
