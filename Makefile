@@ -60,4 +60,4 @@ deadcode: ## functions nothing reaches
 	$(DEADCODE) -test ./...
 
 # Each part of the house brings its own targets.
--include crypto/prio3/prio3.mk aggregator/aggregator.mk aggregator/pgstore/pgstore.mk client/member/member.mk
+-include crypto/prio3/prio3.mk aggregator/aggregator.mk aggregator/pgstore/pgstore.mk client/member/member.mk client/publish/publish.mk

@@ -2,6 +2,7 @@ package publish
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -101,6 +102,7 @@ type verifier struct {
 	signed *round.Signed
 	doc    *round.Document
 	hash   release.Digest
+	digest release.Digest // of the descriptor
 
 	statements [][2]*release.Statement // by part
 	catalogue  *metric.Catalogue       // nil in a calibration without one
@@ -126,6 +128,7 @@ func (v *verifier) unknown(item, detail string, a ...any) {
 
 func (v *verifier) run(files release.Files, pages *Location, trust *Trust) {
 	v.trust = trust
+	v.digest = sha256.Sum256(files[release.DataPackageName])
 	var err error
 	v.bundle, err = release.ParseBundle(files)
 	if !v.add("files", err, "%d files as listed; CSV and JSON say the same", len(files)) {

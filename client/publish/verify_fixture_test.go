@@ -129,14 +129,17 @@ func (r *released) releaseOf(t testing.TB) {
 		sums := make([]int64, len(p.Cells))
 		var blanked []uint32
 		noise, small := "none", true
+		if p.Kind == round.KindAnswers {
+			noise = "dlap:1"
+		}
 		for k, cell := range p.Cells {
 			switch {
 			case p.Kind == round.KindAnswers && strings.HasPrefix(cell.Code, "state:"):
 				sums[k] = map[string]int64{"state:measured": 30, "state:estimated": 8, "state:not-measured": 2}[cell.Code]
 			case strings.HasPrefix(cell.Code, "magnitude:"):
-				noise, sums[k] = "dlap:1", map[string]int64{"magnitude:10-99": 25, "magnitude:1k-9999": 15}[cell.Code]
+				sums[k] = map[string]int64{"magnitude:10-99": 25, "magnitude:1k-9999": 15}[cell.Code]
 			case p.Kind == round.KindAnswers:
-				noise, sums[k] = "dlap:1", int64(k%25)-1
+				sums[k] = int64(k%25) - 1
 			case cell.Metric == p.Cells[len(p.Cells)-1].Metric && len(p.Metrics()) > 1:
 				blanked = append(blanked, uint32(k))
 				sums[k] = 1 << 60
@@ -187,7 +190,7 @@ func (r *released) render(t testing.TB) map[string][]byte {
 }
 
 // verifyFiles verifies a release from its files by path.
-func verifyFiles(rendered map[string][]byte, trust *publish.Trust) publish.Verification {
+func verifyFiles(rendered map[string][]byte, trust *publish.Trust, earlier ...*publish.Earlier) publish.Verification {
 	files := release.Files{}
 	for name, data := range rendered {
 		if name, ok := strings.CutPrefix(name, "data/"); ok && name != "release.tar" {
@@ -203,7 +206,7 @@ func verifyFiles(rendered map[string][]byte, trust *publish.Trust) publish.Verif
 			return data, nil
 		},
 		List: func() ([]string, error) { return slices.Sorted(maps.Keys(rendered)), nil },
-	}, trust)
+	}, trust, earlier...)
 }
 
 // checkOf returns a check by its item.

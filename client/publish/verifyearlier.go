@@ -85,9 +85,8 @@ func (v *verifier) unrecorded(e *Earlier) error {
 	names := func(list []release.Earlier, d release.Digest) bool {
 		return slices.ContainsFunc(list, func(r release.Earlier) bool { return r.Package == d })
 	}
-	mine, err := v.bundle.Digest()
-	if err != nil || e.digest == mine || names(v.bundle.Earlier, e.digest) || names(e.Bundle.Earlier, mine) || e.Document.Release.Calibration || v.doc.Release.Calibration {
-		return err
+	if e.digest == v.digest || names(v.bundle.Earlier, e.digest) || names(e.Bundle.Earlier, v.digest) || e.Document.Release.Calibration || v.doc.Release.Calibration {
+		return nil
 	}
 	for _, f := range v.bundle.Figures {
 		if g, ok := e.figures[anyRound(f.Key())]; ok && f.Status.Open() && g.Status.Open() {
