@@ -19,7 +19,7 @@ import (
 // releaseCommands are those of scripts about releases.
 func releaseCommands() map[string]func(*testscript.TestScript, bool, []string) {
 	return map[string]func(*testscript.TestScript, bool, []string){"submit-all": submitAll, "website": website,
-		"recompute": recompute, "replace": replace, "download": download, "unpack": unpack, "publickey": setPublicKey}
+		"recompute": recompute, "replace": replace, "download": download, "unpack": unpack, "publickey": setPublicKey, "slay": slay}
 }
 
 // submitAll lets members m1 to mN pin the keys in the environment and submit a file: submit-all N FIGURES ROUND.
@@ -68,6 +68,14 @@ func unpack(ts *testscript.TestScript, _ bool, args []string) {
 		ts.Check(os.MkdirAll(filepath.Dir(name), 0o755))
 		ts.Check(os.WriteFile(name, text, 0o644))
 	}
+}
+
+// slay ends a server as a power cut does: slay NAME.
+func slay(ts *testscript.TestScript, _ bool, args []string) {
+	s := serversOf(ts)[args[0]]
+	ts.Check(s.cmd.Process.Kill())
+	<-s.done
+	delete(serversOf(ts), args[0])
 }
 
 // setPublicKey keeps the public key that the last command printed: publickey VARIABLE.
