@@ -15,6 +15,8 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"slices"
+	"strings"
 	"time"
 
 	"candor/client"
@@ -139,10 +141,53 @@ func (r *Round) Collect(ctx context.Context) error {
 			errs = append(errs, r.finish(ctx, t))
 		}
 	}
+	var still []string
+	errs = slices.DeleteFunc(errs, func(err error) bool {
+		w, waits := err.(waiting)
+		if waits {
+			still = append(still, string(w))
+		}
+		return waits
+	})
+	if len(still) > 0 {
+		errs = append(errs, r.unfinished(ctx, still))
+	}
 	if err := errors.Join(errs...); err != nil {
 		return fmt.Errorf("collecting round %s: %w", r.document.ID, err)
 	}
 	return nil
+}
+
+// waiting is the name of a part that the aggregators were still working on when the time was over.
+type waiting string
+
+func (w waiting) Error() string { return string(w) + ": the aggregators are still working on it" }
+
+// probeTime bounds how long a server is asked whether it is there.
+const probeTime = 3 * time.Second
+
+// unfinished says what is missing, and who must act: a server that does not answer at all is named.
+func (r *Round) unfinished(ctx context.Context, parts []string) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), probeTime)
+	defer cancel()
+	var silent []string
+	probe := *r.caller
+	probe.Attempts = 1
+	for i, s := range r.servers() {
+		url, err := client.Resource(s.of.Endpoint, "candor", "tasks", r.tasks[0].ID.String(), "statement")
+		if err != nil {
+			return err
+		}
+		_, err = probe.Do(ctx, client.Request{Method: http.MethodGet, URL: url, MaxResponse: 1 << 20})
+		if _, answers := errors.AsType[*dap.Problem](err); err != nil && !answers {
+			silent = append(silent, fmt.Sprintf("the %s does not answer at %s: its operator, %s, must start it", [2]string{"Leader", "Helper"}[i], s.of.Endpoint, s.of.Operator))
+		}
+	}
+	why := fmt.Sprintf("if that lasts, the operators, %s and %s, see in `candor status` what their servers wait for", r.document.Leader.Operator, r.document.Helper.Operator)
+	if len(silent) > 0 {
+		why = strings.Join(silent, "; ")
+	}
+	return fmt.Errorf("%w: the aggregators are still working on %d of %d parts (%s); %s", ErrTooEarly, len(parts), len(r.tasks), strings.Join(parts, ", "), why)
 }
 
 func (r *Round) complete() bool {
@@ -230,7 +275,7 @@ func (r *Round) refusal(ctx context.Context, t *task, err error) error {
 		r.cfg.Progress(t.name(), "withheld by the aggregators: "+problem.Detail)
 		return r.save(t)
 	case ctx.Err() != nil:
-		return fmt.Errorf("%s: %w: the aggregators are still working on it, and its operators see in `candor status` what it waits for: %w", t.name(), ErrTooEarly, err)
+		return waiting(t.name())
 	case isProblem && (problem.Status == http.StatusUnauthorized || problem.Status == http.StatusForbidden):
 		return fmt.Errorf("%s: the Leader does not accept the Collector's token: its operator, %s, must have the collector.token of this directory: %w", t.name(), r.document.Leader.Operator, err)
 	case isProblem && problem.Type == dap.UnrecognizedTask:

@@ -159,3 +159,39 @@ func TestRefused(t *testing.T) {
 		t.Errorf("afterwards: %v", err)
 	}
 }
+
+// away is a network on which one server is not there.
+type away struct {
+	http.RoundTripper
+	host string
+}
+
+func (a away) RoundTrip(r *http.Request) (*http.Response, error) {
+	if strings.HasSuffix(a.host, r.URL.Host) {
+		return nil, errors.New("connection refused")
+	}
+	return a.RoundTripper.RoundTrip(r)
+}
+
+// What is not ready when the time is over is said once, with the server that does not answer and who must start it.
+func TestUnfinished(t *testing.T) {
+	c := newRound(t, 11)
+	c.CloseWindow()
+	for host, want := range map[string]string{
+		"":                       "the operators, Leader Operator and Helper Operator, see in `candor status`",
+		aggregatortest.HelperURL: "the Helper does not answer at " + aggregatortest.HelperURL,
+	} {
+		r, err := open(t, c, t.TempDir(), func(cfg *collect.Config) {
+			cfg.HTTP = &http.Client{Transport: away{c.Net, strings.TrimSuffix(host, "/")}}
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+		err = r.Collect(ctx)
+		cancel()
+		if !errors.Is(err, collect.ErrTooEarly) || !strings.Contains(err.Error(), "1 of 1 parts (test/counts); ") || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q is away: %v", host, err)
+		}
+	}
+}

@@ -66,7 +66,7 @@ func (r *Round) statement(ctx context.Context, t *task, i int, s server) error {
 		case ok && problem.Status == http.StatusUnauthorized:
 			err = fmt.Errorf("it does not accept the secretariat's signature: compare the clocks, and the fingerprints with its operator, %s: %w", s.of.Operator, err)
 		case ctx.Err() != nil:
-			err = fmt.Errorf("%w: %w", ErrTooEarly, err)
+			return waiting(t.name())
 		}
 		return fmt.Errorf("%s: statement of the %s: %w", t.name(), s.name, err)
 	}

@@ -74,7 +74,9 @@ func TestVerifyEarlier(t *testing.T) {
 		bundle           release.Bundle
 	}{
 		{"nobody joined", "earlier releases", "0 joined and 0 left; the rosters, of which everybody sent, give 1 and 0", again(func(b *release.Bundle) { b.Earlier[0].Turnovers[0].Joined = 0 })},
-		{"who sent is not known", "earlier releases", "give 1 and 0", again(func(b *release.Bundle) { b.Earlier[0].Turnovers[0] = release.Turnover{Instrument: "cases", Part: "counts", Before: "counts"} })},
+		{"who sent is not known", "earlier releases", "give 1 and 0", again(func(b *release.Bundle) {
+			b.Earlier[0].Turnovers[0] = release.Turnover{Instrument: "cases", Part: "counts", Before: "counts"}
+		})},
 		{"corrected between periods", "earlier releases", "corrections between two periods", again(func(b *release.Bundle) { b.Earlier[0].Turnovers[0].Corrected = 5 })},
 		{"a part left out", "earlier releases", "it compares", again(func(b *release.Bundle) { b.Earlier[0].Turnovers = b.Earlier[0].Turnovers[1:] })},
 		{"another revision", "earlier releases", "is of round r0, revision 1", again(func(b *release.Bundle) { b.Earlier[0].Revision = 2 })},
