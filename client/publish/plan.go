@@ -115,7 +115,7 @@ func (p *plan) alone(c Cell) Decision {
 	case c.Groups < p.rules.Minimum && !p.rules.off(minimumRule):
 		d.Status, d.Rule, d.Numbers = release.WithheldMinimum, "minimum", fmt.Sprintf("%d of %d groups", c.Groups, p.rules.Minimum)
 	case c.Blanked:
-		d.Status, d.Rule, d.Numbers = release.WithheldBlanked, "blanked", fmt.Sprintf("%d groups", c.Groups)
+		d.Status, d.Rule, d.Numbers = release.WithheldBlanked, "blanked", fmt.Sprintf("fewer than %d groups contribute to it", p.rules.CellMinimum)
 	case c.Certificate != nil && !waived && !c.Certificate.Holds() && !p.rules.off(certificateRule):
 		d.Status, d.Rule, d.Numbers = release.WithheldCertificate, "certificate", c.Certificate.String()
 	default:

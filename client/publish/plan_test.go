@@ -13,7 +13,7 @@ import (
 )
 
 func rules() publish.Rules {
-	return publish.Rules{Minimum: 10, Colluders: 2, P: big.NewRat(1, 5), FewSD: 3, LargestGroup: 1, Giants: map[string]int{}, Waived: map[string]bool{}}
+	return publish.Rules{Minimum: 10, CellMinimum: 5, Colluders: 2, P: big.NewRat(1, 5), FewSD: 3, LargestGroup: 1, Giants: map[string]int{}, Waived: map[string]bool{}}
 }
 
 func key(cell string) release.Key {
@@ -57,7 +57,7 @@ func TestDecideAlone(t *testing.T) {
 	}{
 		"plain":    {release.Published, "40 groups; certificate 49.82 ≥ 3.20"},
 		"nine":     {release.WithheldMinimum, "9 of 10 groups"},
-		"blanked":  {release.WithheldBlanked, "40 groups"},
+		"blanked":  {release.WithheldBlanked, "fewer than 5 groups contribute to it"},
 		"raw":      {release.NotCollected, "beside the capped total"},
 		"small":    {release.WithheldCertificate, "3.12 < 3.20"},
 		"revised":  {release.WithheldDifference, "since r0: 0 joined, 0 left, 2 corrected; none or at least 4 groups"},

@@ -5,7 +5,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -87,15 +89,22 @@ one if the difference would be that of few members. Others are named with --prev
 		w := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', 0)
 		fmt.Fprintln(w, "CELL\tDECISION\tRULE\tNUMBERS\tESTIMATE")
 		for _, d := range plan.Decisions {
-			cell := d.Instrument + "." + d.Metric
-			if d.Cell != "" {
-				cell += "[" + d.Cell + "]"
-			}
-			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", cell, d.Status, d.Rule, d.Numbers, estimate(d.Figure))
+			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", d.Instrument+"."+d.Metric+brackets(d.Cell), d.Status, d.Rule, d.Numbers, estimate(d.Figure))
+		}
+		for _, q := range plan.Ratios {
+			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", q.Instrument+"."+q.Ratio+brackets(q.Cell), q.Status, "ratio", quotient(q), ratioEstimate(q))
 		}
 		if err := w.Flush(); err != nil {
 			return err
 		}
+		rules := map[string]int{}
+		for _, d := range plan.Decisions {
+			rules[d.Rule]++
+		}
+		for _, rule := range slices.Sorted(maps.Keys(rules)) {
+			fmt.Fprintf(cmd.ErrOrStderr(), "%d by the rule %q. ", rules[rule], rule)
+		}
+		fmt.Fprintln(cmd.ErrOrStderr())
 		for _, e := range plan.Earlier {
 			fmt.Fprintf(cmd.ErrOrStderr(), "Compared with the release of round %s, revision %d.\n", e.Round, e.Revision)
 		}
@@ -113,6 +122,28 @@ func estimate(f release.Figure) string {
 		return "–"
 	}
 	return fmt.Sprintf("%d (%d to %d)", *f.Value, *f.CILow, *f.CIHigh)
+}
+
+func brackets(cell string) string {
+	if cell == "" {
+		return ""
+	}
+	return "[" + cell + "]"
+}
+
+// quotient are the numbers of a ratio.
+func quotient(q release.Ratio) string {
+	if q.Numerator == nil {
+		return "–"
+	}
+	return fmt.Sprintf("%d of %d", *q.Numerator, *q.Denominator)
+}
+
+func ratioEstimate(q release.Ratio) string {
+	if q.Value == nil {
+		return "–"
+	}
+	return fmt.Sprintf("%s (%s to %s)", *q.Value, *q.CILow, *q.CIHigh)
 }
 
 type releaseBuild struct {
