@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"slices"
 	"strconv"
 	"strings"
@@ -26,86 +25,134 @@ func Canonicalize(text []byte) ([]byte, error) {
 	if !utf8.Valid(text) {
 		return nil, errors.New("the text is not valid UTF-8")
 	}
-	dec := json.NewDecoder(bytes.NewReader(text))
-	dec.UseNumber()
-	var out bytes.Buffer
-	if err := canonicalValue(dec, &out, 0); err != nil {
+	if err := json.Unmarshal(text, new(json.RawMessage)); err != nil { // checks the syntax, which is not looked at again
 		return nil, err
 	}
-	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
-		return nil, fmt.Errorf("there is more text after byte %d", dec.InputOffset())
+	c := canonicalizer{text: text}
+	var out bytes.Buffer
+	if err := c.value(&out, 0); err != nil {
+		return nil, err
 	}
 	return out.Bytes(), nil
 }
 
-func canonicalValue(dec *json.Decoder, out *bytes.Buffer, depth int) error {
-	token, err := dec.Token()
-	if err != nil {
-		return err
-	}
-	switch v := token.(type) {
-	case nil:
-		out.WriteString("null")
-	case bool:
-		out.WriteString(strconv.FormatBool(v))
-	case string:
-		canonicalString(out, v)
-	case json.Number:
-		n, err := strconv.ParseInt(v.String(), 10, 64)
-		if err != nil || n > maxInteger || n < -maxInteger {
-			return fmt.Errorf("number %s near byte %d is not an integer of at most 53 bits", v, dec.InputOffset())
-		}
-		out.WriteString(strconv.FormatInt(n, 10))
-	case json.Delim:
-		if depth == maxDepth {
-			return fmt.Errorf("more than %d levels of nesting near byte %d", maxDepth, dec.InputOffset())
-		}
-		if v == '[' {
-			err = canonicalArray(dec, out, depth+1)
-		} else {
-			err = canonicalObject(dec, out, depth+1)
-		}
-		if err != nil {
-			return err
-		}
-		_, err = dec.Token() // the closing delimiter
-	}
-	return err
+// A canonicalizer goes through a text whose syntax is right. Documents are canonicalized many times in each step of a round, and have thousands of names.
+type canonicalizer struct {
+	text []byte
+	at   int
 }
 
-func canonicalArray(dec *json.Decoder, out *bytes.Buffer, depth int) error {
-	out.WriteByte('[')
-	for first := true; dec.More(); first = false {
-		if !first {
-			out.WriteByte(',')
+// next skips white space and returns the byte that follows.
+func (c *canonicalizer) next() byte {
+	for c.text[c.at] == ' ' || c.text[c.at] == '\t' || c.text[c.at] == '\n' || c.text[c.at] == '\r' {
+		c.at++
+	}
+	return c.text[c.at]
+}
+
+func (c *canonicalizer) value(out *bytes.Buffer, depth int) error {
+	switch c.next() {
+	case '{', '[':
+		if depth == maxDepth {
+			return fmt.Errorf("more than %d levels of nesting near byte %d", maxDepth, c.at)
 		}
-		if err := canonicalValue(dec, out, depth); err != nil {
+		if c.text[c.at] == '[' {
+			return c.array(out, depth+1)
+		}
+		return c.object(out, depth+1)
+	case '"':
+		s, plain, err := c.string()
+		if plain {
+			out.Write(s)
+		} else if err == nil {
+			canonicalString(out, string(s))
+		}
+		return err
+	}
+	start := c.at
+	for c.at < len(c.text) && strings.IndexByte(",]} \t\n\r", c.text[c.at]) < 0 {
+		c.at++
+	}
+	word := string(c.text[start:c.at])
+	if word == "null" || word == "true" || word == "false" {
+		out.WriteString(word)
+		return nil
+	}
+	n, err := strconv.ParseInt(word, 10, 64)
+	if err != nil || n > maxInteger || n < -maxInteger {
+		return fmt.Errorf("number %s near byte %d is not an integer of at most 53 bits", word, c.at)
+	}
+	out.WriteString(strconv.FormatInt(n, 10))
+	return nil
+}
+
+// string reads a string. One without escapes is in its canonical form already: it is plain, and returned with its quotes.
+func (c *canonicalizer) string() (s []byte, plain bool, err error) {
+	start := c.at
+	plain = true
+	for c.at++; c.text[c.at] != '"'; c.at++ {
+		if c.text[c.at] == '\\' {
+			plain = false
+			c.at++
+		}
+	}
+	c.at++
+	s = c.text[start:c.at]
+	if plain {
+		return s, true, nil
+	}
+	var text string
+	err = json.Unmarshal(s, &text)
+	return []byte(text), false, err
+}
+
+func (c *canonicalizer) array(out *bytes.Buffer, depth int) error {
+	out.WriteByte('[')
+	c.at++
+	for c.next() != ']' {
+		if c.text[c.at] == ',' {
+			out.WriteByte(',')
+			c.at++
+		}
+		if err := c.value(out, depth); err != nil {
 			return err
 		}
 	}
+	c.at++
 	out.WriteByte(']')
 	return nil
 }
 
-func canonicalObject(dec *json.Decoder, out *bytes.Buffer, depth int) error {
+func (c *canonicalizer) object(out *bytes.Buffer, depth int) error {
 	type member struct {
 		name  string
 		units []uint16
 		value []byte
 	}
 	var members []member
-	for dec.More() {
-		token, err := dec.Token()
+	c.at++
+	for c.next() != '}' {
+		if c.text[c.at] == ',' {
+			c.at++
+			c.next()
+		}
+		s, plain, err := c.string()
 		if err != nil {
 			return err
 		}
-		name := token.(string) // the decoder allows nothing else here
+		name := string(s)
+		if plain {
+			name = name[1 : len(name)-1]
+		}
+		c.next()
+		c.at++ // the colon
 		var value bytes.Buffer
-		if err := canonicalValue(dec, &value, depth); err != nil {
+		if err := c.value(&value, depth); err != nil {
 			return err
 		}
 		members = append(members, member{name, utf16.Encode([]rune(name)), value.Bytes()})
 	}
+	c.at++
 	slices.SortFunc(members, func(a, b member) int { return slices.Compare(a.units, b.units) })
 	out.WriteByte('{')
 	for i, m := range members {
