@@ -77,9 +77,12 @@ func assembleWithout(p Publication, off ...string) (release.Bundle, error) {
 	}
 	b.Package.Version = fmt.Sprint(len(b.Revisions))
 	p.Words.Templates = templatesDigest
-	if p.Words.Site != nil && len(p.Words.Site.Headlines) == 0 {
+	if p.Words.Site != nil {
 		site := *p.Words.Site
-		site.Headlines = headlines(p.Catalogue, b.Figures)
+		if len(site.Headlines) == 0 {
+			site.Headlines = headlines(p.Catalogue, b.Figures)
+		}
+		p.series(&site, b.Figures)
 		p.Words.Site = &site
 	}
 	if b.Pages, err = p.Words.encode(); err != nil {

@@ -147,11 +147,15 @@ const overlapping = `(() => {
 	return hits;
 })()`
 
-// checkPage loads url wide and light, and narrow and dark, and checks that it stays quiet and fits. Screenshots go to
+// checkPage loads url wide and narrow, each light and dark, and checks that it stays quiet and fits. Screenshots go to
 // CANDOR_TEST_SCREENSHOTS, if that names a directory.
 func checkPage(t *testing.T, ctx context.Context, w *watch, url, name string) {
 	t.Helper()
-	for size, scheme := range map[int64]string{1280: "light", 390: "dark"} {
+	for _, c := range []struct {
+		size   int64
+		scheme string
+	}{{1280, "light"}, {1280, "dark"}, {390, "light"}, {390, "dark"}} {
+		size, scheme := c.size, c.scheme
 		w.take()
 		media := emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}}}
 		if _, err := chromedp.Call(ctx, emulation.SetEmulatedMedia, media); err != nil {
@@ -270,6 +274,39 @@ func TestPagesInBrowser(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
+	})
+}
+
+// TestDemoSiteInBrowser looks at every page of a whole site: of the directory that CANDOR_TEST_SITE names, which CI sets to the demo's.
+func TestDemoSiteInBrowser(t *testing.T) {
+	dir := os.Getenv("CANDOR_TEST_SITE")
+	if dir == "" {
+		t.Skip("CANDOR_TEST_SITE names no site")
+	}
+	ctx := newBrowser(t)
+	w := watchPage(t, ctx)
+	pages, err := filepath.Glob(filepath.Join(dir, "*.html"))
+	if err != nil || len(pages) < 10 {
+		t.Fatalf("%d pages in %s, %v", len(pages), dir, err)
+	}
+	server := httptest.NewServer(http.FileServer(http.Dir(dir)))
+	defer server.Close()
+	for _, page := range pages {
+		name := filepath.Base(page)
+		t.Run(name, func(t *testing.T) {
+			url := server.URL + "/" + name
+			if name == "index.html" {
+				url = server.URL + "/"
+			}
+			checkPage(t, ctx, w, url, "demo-"+strings.TrimSuffix(name, ".html"))
+		})
+	}
+	t.Run("file", func(t *testing.T) {
+		at, err := filepath.Abs(pages[0])
+		if err != nil {
+			t.Fatal(err)
+		}
+		checkPage(t, ctx, w, "file://"+at, "demo-file")
 	})
 }
 

@@ -25,9 +25,12 @@ type livestreamRow struct {
 
 // LivestreamRows turns the approaches into the rows of one table.
 func (v siteView) LivestreamRows() []livestreamRow {
-	rows := make([]livestreamRow, len(livestreamRows))
-	for i, q := range livestreamRows {
-		rows[i].Question = q.question
+	rows := make([]livestreamRow, len(livestreamRows)+1)
+	for i := range rows {
+		rows[i].Question = "As a share"
+		if i < len(livestreamRows) {
+			rows[i].Question = livestreamRows[i].question
+		}
 		for _, a := range v.Livestream {
 			rows[i].Cells = append(rows[i].Cells, a.Cells[i])
 		}
@@ -61,6 +64,9 @@ var livestreamRows = []struct {
 	{"What did it miss?", map[string]string{"live-design": "passed-then-confirmed"}},
 }
 
+// livestreamRatios are the shares that sum each approach up, by instrument.
+var livestreamRatios = map[string]string{"live-design": "denial-reversal-rate", "live-content": "wrongful-interruption-rate", "live-signal": "yield"}
+
 var approaches = []struct{ instrument, name, does string }{
 	{"live-design", "Design-based", "Acts before a stream starts: who may go live, and after which steps."},
 	{"live-content", "Content analysis", "Looks at picture, sound and text while a stream runs."},
@@ -83,12 +89,30 @@ func (s Site) livestream() []approachView {
 			}
 			v.Cells = append(v.Cells, c)
 		}
+		v.Cells = append(v.Cells, s.approachRatio(a.instrument))
 		if slices.ContainsFunc(s.Bundle.Figures, func(f release.Figure) bool { return f.Instrument == a.instrument }) {
 			v.File = instrumentFile(a.instrument)
 		}
 		views = append(views, v)
 	}
 	return views
+}
+
+// approachRatio is the share that sums an approach up.
+func (s Site) approachRatio(instrument string) approachCell {
+	c := approachCell{Label: "no share is defined", Shown: "–", Interval: "–"}
+	in := s.Catalogue.Instrument(instrument)
+	if in == nil || in.Ratio(livestreamRatios[instrument]) == nil {
+		return c
+	}
+	c.Label, c.Shown = in.Ratio(livestreamRatios[instrument]).Name, "no figure"
+	rows, _ := s.ratios(in)
+	for _, r := range rows {
+		if r.Ratio.Ratio == livestreamRatios[instrument] && r.Cell == "" {
+			c.Shown, c.Interval = r.Shown, r.Interval
+		}
+	}
+	return c
 }
 
 // metricTotal words the metric as a whole: its total if the release has one, or else the sum of its cells if

@@ -46,13 +46,16 @@ type KnownTruth struct {
 
 // SiteWords are those of a whole site.
 type SiteWords struct {
-	Coalition string     `json:"coalition"`
-	Period    string     `json:"period"`
-	Date      string     `json:"date"` // of publication
-	Headlines []Headline `json:"headlines"`
-	Helplines []Helpline `json:"helplines"`
-	Series    []Series   `json:"series"`
-	Limits    string     `json:"limits"` // Markdown
+	Coalition   string       `json:"coalition"`
+	Period      string       `json:"period"`
+	Date        string       `json:"date"`             // of publication
+	Notice      string       `json:"notice,omitempty"` // above every page: that figures are made up, for instance
+	Headlines   []Headline   `json:"headlines"`
+	Helplines   []Helpline   `json:"helplines"`
+	Prevention  []Helpline   `json:"prevention"`
+	Series      []Series     `json:"series"` // none: those of the headlines are made from the earlier releases
+	Calibration *Calibration `json:"calibration,omitempty"`
+	Limits      string       `json:"limits"` // Markdown
 }
 
 // templatesDigest is the hash of everything that renders pages beside the program itself.
@@ -187,7 +190,8 @@ func (w SiteWords) site(d *round.Document, catalogue *metric.Catalogue, b releas
 		return Site{}, err
 	}
 	s := Site{Coalition: w.Coalition, Period: w.Period, Catalogue: catalogue, Bundle: b, Headlines: w.Headlines, Method: methodOf(d), Rules: rules,
-		MethodReview: d.Release.NextReview, Today: w.Date, Limits: []byte(w.Limits), Series: w.Series, Helplines: w.Helplines}
+		MethodReview: d.Release.NextReview, Today: w.Date, Limits: []byte(w.Limits), Series: w.Series, Helplines: w.Helplines, Prevention: w.Prevention,
+		Notice: w.Notice, Calibration: w.Calibration}
 	for _, p := range d.Populations {
 		epsilon, ok := new(big.Rat).SetString(p.Epsilon)
 		if !ok {

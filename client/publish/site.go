@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"html/template"
 	"math/big"
+	"slices"
 	"time"
 
 	"candor/schema/metric"
@@ -31,8 +32,12 @@ type Site struct {
 	// did not work", "What we do not know" and "What changes next". Required.
 	Limits []byte
 
-	Series    []Series
-	Helplines []Helpline // for the pages that offer help; none is made up
+	Series     []Series
+	Helplines  []Helpline // for those who were harmed and who care for them; none is made up
+	Prevention []Helpline // for those who fear to do harm
+
+	Notice      string       // above every page; may be empty
+	Calibration *Calibration // nil: no such page
 }
 
 // A Headline is a figure or ratio set large, with one sentence that says what it means.
@@ -98,9 +103,16 @@ func (s Site) Check() error {
 	if s.Rules.P == nil {
 		add("the site needs the round's release rules")
 	}
-	for _, h := range s.Helplines {
+	for _, h := range slices.Concat(s.Helplines, s.Prevention) {
 		if h.Name == "" || h.How == "" && h.URL == "" || h.URL != "" && checkLink(h.URL) != nil {
 			add("helpline %q: it needs a name and a way to reach it, and its link begins with https", h.Name)
+		}
+	}
+	if s.Calibration != nil {
+		for _, y := range s.Calibration.Years {
+			if err := y.Known.Check(); err != nil {
+				add("%v", err)
+			}
 		}
 	}
 	for i, series := range s.Series {
@@ -186,6 +198,9 @@ func (v siteView) pages() []sitePage {
 		{File: "plain.html", Title: "For young people and parents", Nav: "Young people, parents", template: "plain.html"},
 		{File: "help.html", Title: "If you are worried about your own thoughts or actions", Nav: "Worried about yourself?", template: "deterrence.html"},
 	}
+	if v.Known != nil {
+		pages = slices.Insert(pages, 3, sitePage{File: "calibration.html", Title: "Checked against public figures", Nav: "Calibration", template: "calibration.html"})
+	}
 	for i := range v.Instruments {
 		in := &v.Instruments[i]
 		pages = append(pages, sitePage{File: in.File, Title: in.Name, template: "instrument.html", Instrument: in})
@@ -202,6 +217,7 @@ type siteView struct {
 	Cards       []cardView
 	Livestream  []approachView
 	Charts      []seriesView
+	Known       *calibrationView
 	Downloads   []download
 	Limits      template.HTML
 	Note        template.HTML

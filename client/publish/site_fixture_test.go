@@ -192,8 +192,19 @@ func site(t testing.TB) publish.Site {
 			{Key: release.Key{Round: "2026-q1", Instrument: "live-content", Metric: "sessions", Cell: "total"}, Meaning: "Live sessions of any length."},
 			{Key: release.Key{Round: "2026-q1", Instrument: "live-content", Metric: "coverage"}, Ratio: true, Meaning: "How much of live video anybody or anything looked at."},
 		},
-		Helplines: []publish.Helpline{{Name: "Example helpline", How: "telephone 000, day and night"}, {Name: "Example service", URL: "https://help.example/"}},
+		Helplines:  []publish.Helpline{{Name: "Example helpline", How: "telephone 000, day and night"}},
+		Prevention: []publish.Helpline{{Name: "Example service", URL: "https://help.example/"}},
 	}
+	year := publish.CalibrationYear{Round: "providers-2024", Members: 200,
+		Known: publish.KnownYear{Period: "2024", Cap: 100_000, Raw: 50_000_000, Capped: 1_000_010, Top: []int64{45_000_000, 2_000_000, 1_000_000}}}
+	for _, cell := range []string{"total", "magnitude:1k-9999"} {
+		f := figure("reports", 1_000_000, 44, 22.6, 200)
+		if f.Round, f.Instrument, f.Cell = year.Round, "provider-reports", cell; cell != "total" {
+			f.Value, f.CILow, f.CIHigh, f.NoiseSD = new(int64(57)), new(int64(54)), new(int64(60)), 1.92
+		}
+		year.Figures = append(year.Figures, f)
+	}
+	s.Notice, s.Calibration = "Made up.", &publish.Calibration{Source: "public lists", Years: []publish.CalibrationYear{year}}
 	for k := range 2 {
 		series := publish.Series{Title: fmt.Sprintf("Matches, series %d", k+1), Unit: "items"}
 		for i := range 12 {

@@ -42,7 +42,7 @@ func TestSitePages(t *testing.T) {
 	s := site(t)
 	files := renderSite(t, s)
 	pages := pagesOf(files)
-	want := []string{"data.html", "help.html", "index.html", "instrument-hash-match.html", "instrument-live-content.html", "instrument-live-design.html",
+	want := []string{"calibration.html", "data.html", "help.html", "index.html", "instrument-hash-match.html", "instrument-live-content.html", "instrument-live-design.html",
 		"instrument-live-signal.html", "instrument-user-report.html", "limits.html", "livestream.html", "method.html", "plain.html", "revisions.html", "series.html"}
 	if diff := cmp.Diff(want, pages); diff != "" {
 		t.Errorf("pages differ:\n%s", diff)
@@ -183,6 +183,7 @@ func TestSiteSays(t *testing.T) {
 		"plain.html":                 {"It is not your fault", "Example helpline", "Few"},
 		"help.html":                  {"in confidence", "Example service"},
 		"data.html":                  {"candor release verify", "Frictionless"},
+		"calibration.html":           {"1 of 1 totals", "Not collected: a few members", "50,000,000", "wrong by no more than 11 %", "come as close as 4.4 %", "more closely than by 20 %", "1,000 to 9,999"},
 		"series.html":                {"Dashed lines are breaks: 2024 Q1: definition changed; 2024 Q4: 2 members joined or left: not compared.", "withheld"},
 	} {
 		text := strings.Join(strings.Fields(document(t, files[name]).Find("body").Text()), " ")
@@ -226,7 +227,7 @@ func TestSiteSays(t *testing.T) {
 	}
 	late := site(t)
 	late.Today = "2027-01-01"
-	late.Series, late.Budgets, late.Helplines = nil, nil, nil
+	late.Series, late.Budgets, late.Helplines, late.Prevention, late.Calibration = nil, nil, nil, nil, nil
 	files = renderSite(t, late)
 	if !strings.Contains(string(files["method.html"]), "The review of this method is overdue.") {
 		t.Error("an overdue review is not flagged")
@@ -286,6 +287,7 @@ func TestSiteCheck(t *testing.T) {
 		"no limits":          {"limits: is empty", func(s *publish.Site) { s.Limits = nil }},
 		"limits section":     {"What did not work", func(s *publish.Site) { s.Limits = []byte("## What worked\n\nAll.\n") }},
 		"no rules":           {"release rules", func(s *publish.Site) { s.Rules.P = nil }},
+		"calibration":        {"contradict one another", func(s *publish.Site) { s.Calibration.Years[0].Known.Raw = 1 }},
 		"helpline":           {"helpline", func(s *publish.Site) { s.Helplines[0].URL = "javascript:alert(1)" }},
 		"empty series":       {"series 1", func(s *publish.Site) { s.Series[0].Points = nil }},
 		"code book":          {"does not explain", func(s *publish.Site) { s.Bundle.CodeBook = s.Bundle.CodeBook[1:] }},

@@ -3,6 +3,7 @@ package publish
 import (
 	"fmt"
 	"math"
+	"math/big"
 	"slices"
 	"strings"
 
@@ -26,6 +27,9 @@ type metricView struct {
 	Bands *tableView // members by magnitude
 	State string     // "30 of 45 members measured this, 5 estimated it …"
 	Why   []reason   // of each status that hides a number here
+
+	States    *tableView // the same as State, as figures
+	WhyStates []reason
 }
 
 type tableView struct {
@@ -63,6 +67,7 @@ func (s Site) view(names []string) siteView {
 		v.Cards = append(v.Cards, s.card(h))
 	}
 	v.Livestream = s.livestream()
+	v.Known = s.calibration()
 	for i, series := range s.Series {
 		v.Charts = append(v.Charts, s.seriesView(i, series))
 	}
@@ -100,6 +105,7 @@ func (s Site) instrument(in *metric.Instrument) (instrumentView, bool) {
 		m := metricView{Metric: &in.Metrics[i]}
 		m.Table = tableView{ID: "table-" + m.ID, Caption: m.Name + ", " + m.Unit}
 		bands := tableView{ID: "bands-" + m.ID, Caption: m.Name + ": how many members are in each band"}
+		stateTable := tableView{ID: "states-" + m.ID, Caption: m.Name + ": how many members measure, estimate or do not count it"}
 		states := map[string]release.Figure{}
 		for _, f := range s.Bundle.Figures {
 			if f.Instrument != in.ID || f.Metric != m.ID {
@@ -114,15 +120,14 @@ func (s Site) instrument(in *metric.Instrument) (instrumentView, bool) {
 			switch {
 			case strings.HasPrefix(f.Cell, stateColumn):
 				states[strings.TrimPrefix(f.Cell, stateColumn)] = f
-				r.Label = "State: " + r.Label
-				m.Table.Rows = append(m.Table.Rows, r)
+				stateTable.Rows = append(stateTable.Rows, r)
 			case strings.HasPrefix(f.Cell, magnitudeColumn):
 				bands.Rows = append(bands.Rows, r)
 			default:
 				m.Table.Rows = append(m.Table.Rows, r)
 			}
 		}
-		if len(m.Table.Rows) == 0 && len(bands.Rows) == 0 {
+		if len(m.Table.Rows) == 0 && len(bands.Rows) == 0 && len(stateTable.Rows) == 0 {
 			continue
 		}
 		m.Chart = s.metricChart(m)
@@ -130,6 +135,9 @@ func (s Site) instrument(in *metric.Instrument) (instrumentView, bool) {
 		m.Why = reasons(append(slices.Clone(m.Table.Rows), bands.Rows...))
 		if len(bands.Rows) > 0 {
 			m.Bands = &bands
+		}
+		if len(stateTable.Rows) > 0 {
+			m.States, m.WhyStates = &stateTable, reasons(stateTable.Rows)
 		}
 		v.Metrics = append(v.Metrics, m)
 	}
@@ -139,23 +147,27 @@ func (s Site) instrument(in *metric.Instrument) (instrumentView, bool) {
 
 func instrumentFile(id string) string { return "instrument-" + id + ".html" }
 
-// metricChart draws the values of a metric, states left out.
+// metricChart draws the values of a metric: several on one scale, a single one with its interval wide enough to be seen.
 func (s Site) metricChart(m metricView) *chart {
 	var rows []chartRow
+	drawn := 0
 	for _, r := range m.Table.Rows {
-		if strings.HasPrefix(r.Cell, stateColumn) {
-			continue
-		}
 		c := chartRow{Label: r.Label, Note: r.Shown}
 		if r.Status == release.Published {
 			c.Value, c.Low, c.High = r.Value, r.CILow, r.CIHigh
+			drawn++
 		}
 		rows = append(rows, c)
 	}
-	if !slices.ContainsFunc(rows, func(r chartRow) bool { return r.Value != nil }) {
+	if drawn == 0 {
 		return nil
 	}
-	c := rowsChart(rowsSpec{ID: "chart-" + m.ID, Title: m.Name + " with 95 % intervals", Caption: figuresCaption, Zero: "0"}, rows)
+	id := "chart-" + m.ID
+	if f := m.Table.Rows[0].Figure; len(rows) == 1 && *f.CILow < *f.CIHigh {
+		c := zoomChart(id, m.Name, f, nil)
+		return &c
+	}
+	c := rowsChart(rowsSpec{ID: id, Title: m.Name + " with 95 % intervals", Caption: figuresCaption, Zero: "0"}, rows)
 	return &c
 }
 
@@ -216,7 +228,7 @@ func (s Site) ratios(in *metric.Instrument) ([]ratioRow, *chart) {
 		c := chartRow{Label: w.Label, Note: w.Shown}
 		if r.Status == release.Published {
 			w.Shown, w.Why = formatShare(*r.Value), ""
-			w.Interval = formatShare(*r.CILow) + " to " + formatShare(*r.CIHigh)
+			w.Interval = formatShares(*r.CILow, *r.CIHigh)
 			w.Counts = formatCount(*r.Numerator) + " of " + formatCount(*r.Denominator)
 			value, low, high := int64(*r.Value), int64(*r.CILow), int64(*r.CIHigh)
 			c.Note, c.Value, c.Low, c.High = w.Shown, &value, &low, &high
@@ -260,7 +272,7 @@ func (s Site) card(h Headline) cardView {
 		if !isTotal(f.Cell) {
 			c.Label += ": " + r.Label
 		}
-		c.Coverage = strings.Replace(r.Coverage, "organisation", "member", 1) + " contributed."
+		c.Coverage = s.coverage(h.Key, strings.Replace(r.Coverage, "organisation", "member", 1)+" contributed.")
 		if f.Status == release.Published {
 			c.Unit = m.Unit
 			if r.Rounded != "" {
@@ -270,6 +282,31 @@ func (s Site) card(h Headline) cardView {
 		}
 	}
 	return c
+}
+
+// coverage says how many members measure or estimate a metric, if the states of availability tell: more than that they sent something.
+func (s Site) coverage(k release.Key, otherwise string) string {
+	var have, all int64
+	for _, f := range s.Bundle.Figures {
+		state, ok := strings.CutPrefix(f.Cell, stateColumn)
+		if !ok || f.Round != k.Round || f.Instrument != k.Instrument || f.Metric != k.Metric {
+			continue
+		}
+		contributes := metric.State(state).Contributes()
+		switch {
+		case f.Status == release.Published:
+			all += *f.Value
+			if contributes {
+				have += *f.Value
+			}
+		case contributes || f.Status != release.Coarsened:
+			return otherwise
+		}
+	}
+	if have == 0 {
+		return otherwise
+	}
+	return fmt.Sprintf("%s of %s measured or estimated this.", formatCount(have), plural(max(s.Method.Members, int(all)), "member", "members"))
 }
 
 type seriesView struct {
@@ -328,8 +365,10 @@ func (v siteView) Sentences() []string { return v.Method.sentences() }
 func (v siteView) CapText() string { return formatCount(v.Method.Cap) }
 
 // PercentP is p as a percentage.
-func (v siteView) PercentP() string {
-	p, _ := v.Rules.P.Float64()
+func (v siteView) PercentP() string { return percentP(v.Rules.P) }
+
+func percentP(rational *big.Rat) string {
+	p, _ := rational.Float64()
 	return strings.TrimSuffix(fmt.Sprintf("%.1f", 100*p), ".0") + " %"
 }
 

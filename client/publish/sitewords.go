@@ -99,3 +99,12 @@ func CodeBook(c *metric.Catalogue, figures []release.Figure, ratios []release.Ra
 
 // formatShare writes a share as a percentage with one decimal.
 func formatShare(s release.Share) string { return fmt.Sprintf("%.1f %%", float64(s)/1e4) }
+
+// formatShares writes the bounds of an interval, with another decimal where one would make them equal.
+func formatShares(low, high release.Share) string {
+	a, b := formatShare(low), formatShare(high)
+	if a == b && low != high {
+		a, b = fmt.Sprintf("%.2f %%", float64(low)/1e4), fmt.Sprintf("%.2f %%", float64(high)/1e4)
+	}
+	return a + " to " + b
+}
