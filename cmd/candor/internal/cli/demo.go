@@ -2,9 +2,9 @@ package cli
 
 import (
 	"bytes"
-	_ "embed"
 	"encoding/json"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"time"
@@ -21,6 +21,7 @@ type demoOptions struct {
 	metric  string
 	out     string
 	window  time.Duration
+	short   bool
 	json    bool
 }
 
@@ -28,16 +29,18 @@ func newDemoCmd() *cobra.Command {
 	var o demoOptions
 	cmd := &cobra.Command{
 		Use:   "demo",
-		Short: "Run a whole coalition round on this machine, on real figures",
-		Long: `Start a Leader and a Helper as two processes, let every organisation of a figures file submit its counts
-with noise and split in two, collect the sums, and publish a release: data files and a page.
+		Short: "Run a whole coalition on this machine, through several rounds",
+		Long: `Start a Leader and a Helper as two processes, let every member submit its figures with noise and split in two, collect the
+sums, and publish signed releases that are verified at once: data, and pages to read.
 
-Without --figures the organisations are the electronic service providers of a public list, and the count is how many
-reports of suspected child sexual exploitation each made in a year (2019 to 2023). Those figures are public, so the
-result can be compared with the truth.
+By itself it plays a coalition of 40 members with made-up figures on five subjects in three quarters, and beside it, to calibrate, four
+years of real figures: how many reports of suspected child sexual exploitation each service provider made, which is public.
+DIR/site has the pages of the latest round, DIR/release its bundle, DIR/releases those before.
 
-A figures file is a CSV with the columns organisation and value and, if there are several, period and metric.
-Each metric becomes a cell of one vector. Fewer than 10 organisations: the aggregators refuse, and the figure is withheld.`,
+With --figures or --period it runs a single round on any figures, without release rules, and compares the result with the truth. A figures
+file is a CSV with the columns organisation and value and, if there are several, period and metric; each metric becomes a cell of one
+vector. Without a file the figures are the real ones of a year, 2019 to 2023. Fewer than 10 organisations: the aggregators refuse, and the
+figure is withheld.`,
 		Example: `  candor demo
   candor demo --period 2019 --out /tmp/demo-2019
   candor demo --figures figures.csv --period 2026Q1 --json`,
@@ -46,32 +49,29 @@ Each metric becomes a cell of one vector. Fewer than 10 organisations: the aggre
 	}
 	fs := cmd.Flags()
 	fs.StringVar(&o.figures, "figures", "", "CSV `FILE` of organisations and their counts")
-	fs.StringVar(&o.period, "period", "", "only rows of this `PERIOD` (default 2023 without --figures)")
+	fs.StringVar(&o.period, "period", "", "only rows of this `PERIOD`; without --figures a year from 2019 to 2023")
 	fs.StringVar(&o.metric, "metric", "", "only rows of this `METRIC`")
 	fs.StringVar(&o.out, "out", "candor-demo", "`DIR` for everything the demo writes")
 	fs.DurationVar(&o.window, "window", 0, "how long members can submit, as 10s (default by their number)")
+	fs.BoolVar(&o.short, "short", false, "two rounds only: one year and one quarter")
 	fs.BoolVar(&o.json, "json", false, "print the summary as JSON")
 	return cmd
 }
 
-//go:embed demo_reports.csv
-var demoReports []byte
-
-const demoSource = "National Center for Missing & Exploited Children (NCMEC), CyberTipline Reports by Electronic Service Providers (ESP), yearly lists 2019 to 2023"
-
-// publishedTotals are the totals that the lists themselves state.
-var publishedTotals = map[string]int64{"2019": 16836694, "2020": 21447786, "2021": 29157083, "2022": 31802525, "2023": 35944826}
-
 func (o *demoOptions) run(cmd *cobra.Command) error {
-	options := demo.Options{Out: o.out, Window: o.window, Talk: cmd.ErrOrStderr()}
+	options := demo.Options{Out: o.out, Window: o.window, Short: o.short, Talk: cmd.ErrOrStderr()}
 	var err error
 	if options.Executable, err = os.Executable(); err != nil {
 		return fmt.Errorf("finding this program's own file: %w", err)
 	}
-	if err := o.read(&options); err != nil {
+	var summary interface{ Print(io.Writer) error }
+	if o.figures == "" && o.period == "" && o.metric == "" {
+		summary, err = demo.RunHistory(cmd.Context(), options)
+	} else if err = o.read(&options); err != nil {
 		return err
+	} else {
+		summary, err = demo.Run(cmd.Context(), options)
 	}
-	summary, err := demo.Run(cmd.Context(), options)
 	if err != nil {
 		return fmt.Errorf("running the demo: %w", err)
 	}
@@ -85,7 +85,7 @@ func (o *demoOptions) run(cmd *cobra.Command) error {
 
 // read fills in the figures and the truth they are compared with.
 func (o *demoOptions) read(options *demo.Options) error {
-	text, name, period := demoReports, "the built-in figures", o.period
+	text, name, period := demo.ProviderReports, "the built-in figures", o.period
 	if o.figures != "" {
 		var err error
 		if text, err = os.ReadFile(o.figures); err != nil {
@@ -105,8 +105,8 @@ func (o *demoOptions) read(options *demo.Options) error {
 	options.Figures, options.Source = table, filepath.Base(name)
 	options.Truth = table.Totals()
 	if o.figures == "" {
-		options.Source = demoSource
-		options.Truth = map[string]int64{"cybertipline_reports": publishedTotals[period]}
+		options.Source = demo.ProviderSource
+		options.Truth = map[string]int64{"cybertipline_reports": demo.PublishedTotals[period]}
 	}
 	return nil
 }

@@ -27,24 +27,28 @@ const (
 	valueCap = 1 << 40
 )
 
-// A coalition is everything that exists before the first member submits. What each party would hold on its own machine lies in a
-// directory of its own; only the demo sees all of them.
-type coalition struct {
-	document *round.Document
-	signed   *round.Signed
-	trust    round.Trust // what all parties have pinned
-	task     *round.Task
-	noise    round.Noise
-
+// The parties of a coalition beside its members, with what each would hold on its own machine; only the demo sees all of it.
+type parties struct {
+	operators      [2]operator // Leader, Helper
+	trust          round.Trust // what all parties have pinned
 	secretariat    *sign.PrivateKey
 	collectorKey   *seal.PrivateKey
 	collectorHPKE  dap.HpkeConfig
 	collectorToken string
-	members        []member
 }
 
-// A member is one organisation of the figures file with its key.
-type member struct {
+// A coalition is everything that exists before the first member submits to a round of its own, with figures of any file.
+type coalition struct {
+	parties
+	document *round.Document
+	signed   *round.Signed
+	task     *round.Task
+	noise    round.Noise
+	members  []participant
+}
+
+// A participant is one organisation of the figures file with its key.
+type participant struct {
 	id     string
 	key    *sign.PrivateKey
 	source figures.Organisation
@@ -62,30 +66,52 @@ type operator struct {
 
 // setUp plays what the parties do before a round: keys, the pairing of the operators, the roster, the round document and its signatures.
 func (d *demo) setUp(context.Context) error {
-	if err := prepareDir(d.Out); err != nil {
-		return err
-	}
-	secretariat, err := d.newIdentity("secretariat")
+	p, err := d.newParties()
 	if err != nil {
 		return err
 	}
-	var operators [2]operator
+	d.coalition, err = d.newCoalition(p)
+	return err
+}
+
+// newParties empties the demo's directory and makes the keys and the directories of the secretariat and both operators.
+func (d *demo) newParties() (p parties, err error) {
+	if err := prepareDir(d.Out); err != nil {
+		return p, err
+	}
+	if p.secretariat, err = d.newIdentity("secretariat"); err != nil {
+		return p, err
+	}
 	for i, role := range []string{"leader", "helper"} {
-		if operators[i], err = d.newOperator(role); err != nil {
-			return err
+		if p.operators[i], err = d.newOperator(role); err != nil {
+			return p, err
 		}
+	}
+	p.trust = round.Trust{
+		Secretariat: p.secretariat.PublicKey().Fingerprint(),
+		Leader:      p.operators[0].identity.PublicKey().Fingerprint(),
+		Helper:      p.operators[1].identity.PublicKey().Fingerprint(),
 	}
 	// The operators meet: they compare fingerprints and exchange the pair secret and the token of the Leader.
-	trust := fmt.Sprintf("trust:\n  secretariat: %s\n  leader: %s\n  helper: %s\n",
-		secretariat.PublicKey().Fingerprint(), operators[0].identity.PublicKey().Fingerprint(), operators[1].identity.PublicKey().Fingerprint())
+	trust := fmt.Sprintf("trust:\n  secretariat: %s\n  leader: %s\n  helper: %s\n", p.trust.Secretariat, p.trust.Leader, p.trust.Helper)
 	pair, peer, collectorToken := config.GenerateToken(), config.GenerateToken(), config.GenerateToken()
-	for _, o := range operators {
+	for _, o := range p.operators {
 		if err := d.configure(o, trust, pair, peer, collectorToken); err != nil {
-			return err
+			return p, err
 		}
 	}
-	d.coalition, err = d.newCoalition(operators, secretariat, strings.TrimSpace(string(collectorToken)))
-	return err
+	p.collectorToken = strings.TrimSpace(string(collectorToken))
+	hpkeFile, hpke, err := config.GenerateHPKE("x-wing", 1)
+	if err != nil {
+		return p, err
+	}
+	p.collectorHPKE = hpke
+	path := d.dir("secretariat", "collector.key")
+	if err := config.WriteSecret(path, hpkeFile); err != nil {
+		return p, err
+	}
+	_, p.collectorKey, err = config.LoadHPKE(path)
+	return p, err
 }
 
 // newIdentity makes a party's directory and its signing key.
@@ -155,52 +181,17 @@ func freeAddress() (string, error) {
 	return l.Addr().String(), nil
 }
 
-func (d *demo) newCoalition(operators [2]operator, secretariat *sign.PrivateKey, collectorToken string) (*coalition, error) {
-	c := &coalition{collectorToken: collectorToken, secretariat: secretariat, trust: round.Trust{
-		Secretariat: secretariat.PublicKey().Fingerprint(),
-		Leader:      operators[0].identity.PublicKey().Fingerprint(),
-		Helper:      operators[1].identity.PublicKey().Fingerprint(),
-	}}
-	hpkeFile, hpke, err := config.GenerateHPKE("x-wing", 1)
+func (d *demo) newCoalition(p parties) (*coalition, error) {
+	c := &coalition{parties: p}
+	doc, err := d.roundDocument(c)
 	if err != nil {
 		return nil, err
-	}
-	c.collectorHPKE = hpke
-	path := d.dir("secretariat", "collector.key")
-	if err := config.WriteSecret(path, hpkeFile); err != nil {
-		return nil, err
-	}
-	if _, c.collectorKey, err = config.LoadHPKE(path); err != nil {
-		return nil, err
-	}
-	doc, err := d.roundDocument(c, operators, secretariat.PublicKey())
-	if err != nil {
-		return nil, err
-	}
-	if problems := doc.Check(); len(problems) > 0 {
-		return nil, fmt.Errorf("the round document is wrong: %s", problems[0])
 	}
 	if why := doc.Unattainable(); why != "" {
 		d.say("%s", why)
 	}
-	signed, err := round.NewSigned(doc)
+	signed, err := d.approve(p, doc)
 	if err != nil {
-		return nil, err
-	}
-	for _, by := range []struct {
-		who string
-		key *sign.PrivateKey
-	}{{round.BySecretariat, secretariat}, {round.ByLeader, operators[0].identity}, {round.ByHelper, operators[1].identity}} {
-		if err := signed.Sign(by.who, by.key); err != nil {
-			return nil, err
-		}
-	}
-	for _, o := range operators {
-		if err := os.WriteFile(d.dir(o.role, "rounds", doc.ID+".json"), signed.Encode(), 0o644); err != nil {
-			return nil, err
-		}
-	}
-	if err := os.WriteFile(d.dir("secretariat", doc.ID+".json"), signed.Encode(), 0o644); err != nil {
 		return nil, err
 	}
 	tasks, err := doc.Tasks()
@@ -212,8 +203,40 @@ func (d *demo) newCoalition(operators [2]operator, secretariat *sign.PrivateKey,
 	return c, err
 }
 
+// approve lets the secretariat and both operators sign a round, and each keep it.
+func (d *demo) approve(p parties, doc *round.Document) (*round.Signed, error) {
+	if problems := doc.Check(); len(problems) > 0 {
+		return nil, fmt.Errorf("the document of round %s is wrong: %s", doc.ID, problems[0])
+	}
+	signed, err := round.NewSigned(doc)
+	if err != nil {
+		return nil, err
+	}
+	for _, by := range []struct {
+		who string
+		key *sign.PrivateKey
+	}{{round.BySecretariat, p.secretariat}, {round.ByLeader, p.operators[0].identity}, {round.ByHelper, p.operators[1].identity}} {
+		if err := signed.Sign(by.who, by.key); err != nil {
+			return nil, err
+		}
+	}
+	for _, path := range []string{d.dir("leader", "rounds", doc.ID+".json"), d.dir("helper", "rounds", doc.ID+".json"), d.dir("secretariat", doc.ID+".json")} {
+		if err := os.WriteFile(path, signed.Encode(), 0o644); err != nil {
+			return nil, err
+		}
+	}
+	return signed, nil
+}
+
+// aggregator is how round documents name the operator.
+func (o operator) aggregator() (round.Aggregator, error) {
+	hpke, err := round.EncodeHPKE(o.hpke)
+	name := strings.ToUpper(o.role[:1]) + o.role[1:]
+	return round.Aggregator{Operator: "Operator of the " + name + " (demo)", Endpoint: o.endpoint, Key: o.identity.PublicKey().String(), HPKE: hpke}, err
+}
+
 // roundDocument writes the round: the roster from the figures file, one part with a cell for each metric, Laplace noise of ε = 1 for one item.
-func (d *demo) roundDocument(c *coalition, operators [2]operator, secretariat sign.PublicKey) (*round.Document, error) {
+func (d *demo) roundDocument(c *coalition) (*round.Document, error) {
 	privacy := round.Privacy{Unit: "item", Population: "items/" + label(d.Figures.Period), Mechanism: "laplace", Place: "member", Epsilon: "1/1", Delta: "0", Delta1: 1}
 	noise, err := privacy.MemberNoise()
 	if err != nil {
@@ -224,7 +247,7 @@ func (d *demo) roundDocument(c *coalition, operators [2]operator, secretariat si
 		if err != nil {
 			return nil, err
 		}
-		c.members = append(c.members, member{id: "m" + strconv.Itoa(i+1), key: key, source: org})
+		c.members = append(c.members, participant{id: "m" + strconv.Itoa(i+1), key: key, source: org})
 	}
 	roster := make([]round.Member, len(c.members))
 	for i, m := range c.members {
@@ -240,25 +263,31 @@ func (d *demo) roundDocument(c *coalition, operators [2]operator, secretariat si
 	for v := measurement; v > 0; v >>= 1 {
 		width++
 	}
-	hpke := func(config dap.HpkeConfig) (text string) {
-		if err == nil {
-			text, err = round.EncodeHPKE(config)
-		}
-		return text
+	leader, err := c.operators[0].aggregator()
+	if err != nil {
+		return nil, err
+	}
+	helper, err := c.operators[1].aggregator()
+	if err != nil {
+		return nil, err
+	}
+	collector, err := round.EncodeHPKE(c.collectorHPKE)
+	if err != nil {
+		return nil, err
 	}
 	opens := time.Now().UTC().Truncate(time.Second)
 	first, last := period(d.Figures.Period, opens)
-	doc := &round.Document{
+	return &round.Document{
 		Format:        round.Format,
 		ID:            "demo-" + label(d.Figures.Period),
 		Period:        round.Period{Label: label(d.Figures.Period), First: first, Last: last},
 		Window:        round.Window{Opens: opens, Closes: opens.Add(d.window())},
 		TimePrecision: 1,
 		Catalogue:     round.Catalogue{ID: "demo", Version: "1", Hash: fmt.Sprintf("%x", sha256.Sum256([]byte(instrument)))},
-		Secretariat:   secretariat.String(),
-		Leader:        round.Aggregator{Operator: "Operator of the Leader (demo)", Endpoint: operators[0].endpoint, Key: operators[0].identity.PublicKey().String(), HPKE: hpke(operators[0].hpke)},
-		Helper:        round.Aggregator{Operator: "Operator of the Helper (demo)", Endpoint: operators[1].endpoint, Key: operators[1].identity.PublicKey().String(), HPKE: hpke(operators[1].hpke)},
-		Collector:     hpke(c.collectorHPKE),
+		Secretariat:   c.secretariat.PublicKey().String(),
+		Leader:        leader,
+		Helper:        helper,
+		Collector:     collector,
 		Roster:        roster,
 		Minimum:       round.Minimum{Groups: round.LeastGroups, CellGroups: round.LeastCellGroups},
 		Parts: []round.Part{{
@@ -269,8 +298,7 @@ func (d *demo) roundDocument(c *coalition, operators [2]operator, secretariat si
 		Populations: []round.Population{{ID: privacy.Population, Epsilon: "1/1"}},
 		Release: round.Release{Colluders: 2, P: "1/5", FewSD: 3, Signatures: 1, Giants: []round.Giants{}, Waivers: []round.Waiver{},
 			Calibration: true, NextReview: opens.AddDate(1, 0, 0).Format(time.DateOnly)},
-	}
-	return doc, err
+	}, nil
 }
 
 // window is how long members can submit: by choice, or so that a slow machine manages.

@@ -1,8 +1,8 @@
-// Package demo runs a whole round of a coalition on one machine: two aggregators as processes of their own, every member's
-// client, the Collector, and a release.
+// Package demo runs a coalition on one machine, through several rounds or through one on any figures: two aggregators as processes of their own,
+// every member's client, the Collector, and releases.
 //
 // Floor 7: it wires the same packages and starts the same commands that a real coalition uses; nothing in it is a shortcut around the
-// protocol. What differs from a real round: one process plays all members and the secretariat, everything listens on
+// protocol. What differs from a real coalition: one process plays all members and the secretariat, everything listens on
 // loopback without TLS, and the submission window lasts seconds.
 package demo
 
@@ -17,6 +17,7 @@ import (
 
 	"candor/client/figures"
 	"candor/schema/release"
+	"candor/schema/round"
 )
 
 // Options says what to run.
@@ -28,6 +29,7 @@ type Options struct {
 
 	Executable string        // the candor binary, for the aggregators' processes
 	Window     time.Duration // how long members can submit; zero: long enough for this many
+	Short      bool          // of a history: the first calibration and the latest quarter only
 	Talk       io.Writer     // progress and remarks; nil: none
 	Log        *slog.Logger
 	Hooks      Hooks
@@ -45,8 +47,29 @@ type Hooks struct {
 	Step func(name string)
 }
 
-// Run runs the round and returns what happened. Processes it started have ended when it returns.
+// Run runs one round on any figures and returns what happened. Processes it started have ended when it returns.
 func Run(ctx context.Context, o Options) (*Summary, error) {
+	d, err := run(ctx, o, []step{
+		{"set up the coalition", (*demo).setUp},
+		{"start both aggregators", (*demo).start},
+		{"members submit", (*demo).submit},
+		{"the window closes", (*demo).awaitClose},
+		{"aggregate and collect", (*demo).collect},
+		{"release", (*demo).release},
+	})
+	if err != nil {
+		return nil, err
+	}
+	return d.summary()
+}
+
+type step struct {
+	name string
+	do   func(*demo, context.Context) error
+}
+
+// run goes through the steps. It returns what there is of the run also with an error.
+func run(ctx context.Context, o Options, steps []step) (*demo, error) {
 	if o.Talk == nil {
 		o.Talk = io.Discard
 	}
@@ -55,27 +78,20 @@ func Run(ctx context.Context, o Options) (*Summary, error) {
 	}
 	d := &demo{Options: o, clock: newStopwatch()}
 	defer d.stop()
-	for _, step := range []struct {
-		name string
-		do   func(context.Context) error
-	}{
-		{"set up the coalition", d.setUp},
-		{"start both aggregators", d.start},
-		{"members submit", d.submit},
-		{"the window closes", d.awaitClose},
-		{"aggregate and collect", d.collect},
-		{"release", d.release},
-	} {
+	for _, step := range steps {
 		d.say("%s", step.name)
 		if d.Hooks.Step != nil {
 			d.Hooks.Step(step.name)
 		}
-		if err := step.do(ctx); err != nil {
-			return nil, fmt.Errorf("%s: %w", step.name, err)
+		if err := step.do(d, ctx); err != nil {
+			return d, fmt.Errorf("%s: %w", step.name, err)
 		}
 		d.clock.lap(step.name)
 	}
-	return d.summary()
+	for _, p := range []*Process{d.leader, d.helper} {
+		p.notePeak()
+	}
+	return d, nil
 }
 
 // A demo is one run. Each step fills in what later steps use.
@@ -83,12 +99,15 @@ type demo struct {
 	Options
 	clock *stopwatch
 
-	coalition *coalition
-	leader    *Process
-	helper    *Process
-	sent      submissions
-	batches   []release.Batch
-	released  releaseResult
+	coalition *coalition   // of a run of one round
+	history   *history     // of a run of several
+	windows   round.Window // of all rounds of a history
+
+	leader   *Process
+	helper   *Process
+	sent     submissions
+	batches  []release.Batch
+	released releaseResult
 }
 
 func (d *demo) dir(parts ...string) string {

@@ -23,7 +23,7 @@ var published = map[string]struct {
 
 func realFigures(t *testing.T, period string) *figures.Tidy {
 	t.Helper()
-	text, err := os.ReadFile("../cli/demo_reports.csv")
+	text, err := os.ReadFile("data/provider-reports.csv")
 	if err != nil {
 		t.Fatal(err)
 	}

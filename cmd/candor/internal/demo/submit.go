@@ -67,19 +67,7 @@ func (d *demo) stop() {
 // submit lets every member run its client: noise, offset, shard, seal, upload.
 func (d *demo) submit(ctx context.Context) error {
 	c := d.coalition
-	leaderHPKE, err := round.ParseHPKE(c.document.Leader.HPKE)
-	if err != nil {
-		return err
-	}
-	helperHPKE, err := round.ParseHPKE(c.document.Helper.HPKE)
-	if err != nil {
-		return err
-	}
-	cl, err := client.New(client.Config{
-		Task: c.task, LeaderHPKE: leaderHPKE, HelperHPKE: helperHPKE,
-		HTTP:   &http.Client{Timeout: 30 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: uploads}},
-		Logger: d.Log,
-	})
+	cl, err := d.newClient(c.document, c.task)
 	if err != nil {
 		return err
 	}
@@ -131,6 +119,23 @@ func (d *demo) submit(ctx context.Context) error {
 	return nil
 }
 
+// newClient is the DAP Client for one task, with the configurations of the round document.
+func (d *demo) newClient(doc *round.Document, task *round.Task) (*client.Client, error) {
+	leaderHPKE, err := round.ParseHPKE(doc.Leader.HPKE)
+	if err != nil {
+		return nil, err
+	}
+	helperHPKE, err := round.ParseHPKE(doc.Helper.HPKE)
+	if err != nil {
+		return nil, err
+	}
+	return client.New(client.Config{
+		Task: task, LeaderHPKE: leaderHPKE, HelperHPKE: helperHPKE,
+		HTTP:   &http.Client{Timeout: 30 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: uploads}},
+		Logger: d.Log,
+	})
+}
+
 // correctAndIntrude lets the first member correct its counts, and somebody who is not on the roster try to submit.
 func (d *demo) correctAndIntrude(ctx context.Context, cl *client.Client) error {
 	first := d.coalition.members[0]
@@ -143,12 +148,18 @@ func (d *demo) correctAndIntrude(ctx context.Context, cl *client.Client) error {
 	default:
 		return fmt.Errorf("the correction of %s was refused: %w", first.source.Name, code)
 	}
+	return d.intrude(func(key *sign.PrivateKey) (dap.ReportError, error) {
+		return d.submitOne(ctx, cl, participant{id: "stranger", key: key, source: first.source}, 0)
+	})
+}
+
+// intrude lets somebody who is not on the roster submit, with a key of its own.
+func (d *demo) intrude(submit func(*sign.PrivateKey) (dap.ReportError, error)) error {
 	key, err := sign.GenerateKey(rand.Reader)
 	if err != nil {
 		return err
 	}
-	stranger := member{id: "stranger", key: key, source: first.source}
-	if d.sent.Stranger, err = d.submitOne(ctx, cl, stranger, 0); err != nil {
+	if d.sent.Stranger, err = submit(key); err != nil {
 		return fmt.Errorf("a stranger: %w", err)
 	}
 	if d.sent.Stranger == 0 {
@@ -160,7 +171,7 @@ func (d *demo) correctAndIntrude(ctx context.Context, cl *client.Client) error {
 
 // submitOne is one member's submission. It returns the Leader's answer, 0 if the report was accepted. An upload that the Leader has already, because the answer to the
 // first was lost, counts as accepted.
-func (d *demo) submitOne(ctx context.Context, cl *client.Client, m member, correction uint64) (dap.ReportError, error) {
+func (d *demo) submitOne(ctx context.Context, cl *client.Client, m participant, correction uint64) (dap.ReportError, error) {
 	noised, err := d.coalition.noise.AddVector(m.source.Values)
 	if err != nil {
 		return 0, err
@@ -172,38 +183,38 @@ func (d *demo) submitOne(ctx context.Context, cl *client.Client, m member, corre
 	if d.Hooks.Measured != nil {
 		d.Hooks.Measured(m.source.Name, measurement)
 	}
-	public, private, err := d.coalition.sign(m, correction)
+	part := &d.coalition.document.Parts[0]
+	contributes := make([]bool, len(part.Metrics()))
+	for i := range contributes {
+		contributes[i] = !m.source.Missing[i]
+	}
+	contribution := round.Contribution{Member: m.id, Correction: correction, Contributes: round.NewContributes(contributes)}
+	return upload(ctx, cl, d.coalition.task, contribution, m.key, measurement)
+}
+
+// upload sends one report, signed by key, and returns the Leader's answer, 0 if it was accepted.
+func upload(ctx context.Context, cl *client.Client, task *round.Task, c round.Contribution, key *sign.PrivateKey, measurement []uint64) (dap.ReportError, error) {
+	public, err := c.Extension()
 	if err != nil {
 		return 0, err
 	}
-	_, err = cl.Submit(ctx, measurement, public, private)
+	_, err = cl.Submit(ctx, measurement, []dap.Extension{public}, func(s client.Share) ([]dap.Extension, error) {
+		sig, err := round.SignReport(key, s.Recipient, task.ID, s.Metadata, s.PublicShare, nil, s.Payload)
+		return []dap.Extension{sig}, err
+	})
 	if code, ok := errors.AsType[dap.ReportError](err); ok && !errors.Is(err, client.ErrPinnedOutdated) {
 		return code, nil
 	}
 	return 0, err
 }
 
-// sign says whose report this is and how its shares are signed.
-func (c *coalition) sign(m member, correction uint64) ([]dap.Extension, client.Private, error) {
-	part := &c.document.Parts[0]
-	contributes := make([]bool, len(part.Metrics()))
-	for i := range contributes {
-		contributes[i] = !m.source.Missing[i]
-	}
-	ext, err := round.Contribution{Member: m.id, Correction: correction, Contributes: round.NewContributes(contributes)}.Extension()
-	if err != nil {
-		return nil, nil, err
-	}
-	private := func(s client.Share) ([]dap.Extension, error) {
-		sig, err := round.SignReport(m.key, s.Recipient, c.task.ID, s.Metadata, s.PublicShare, nil, s.Payload)
-		return []dap.Extension{sig}, err
-	}
-	return []dap.Extension{ext}, private, nil
-}
-
 // awaitClose waits until the window has closed: nothing is aggregated before.
 func (d *demo) awaitClose(ctx context.Context) error {
-	wait := time.Until(d.coalition.document.Window.Closes)
+	return d.awaitUntil(ctx, d.coalition.document.Window.Closes)
+}
+
+func (d *demo) awaitUntil(ctx context.Context, closes time.Time) error {
+	wait := time.Until(closes)
 	if wait <= 0 {
 		return nil
 	}

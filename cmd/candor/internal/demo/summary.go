@@ -13,25 +13,30 @@ import (
 
 // A Summary is what a demo ended with, for people (Print) and scripts (its JSON).
 type Summary struct {
-	Round      string           `json:"round"`
-	Members    int              `json:"members"`
-	Accepted   int              `json:"reports_accepted"`
-	Rejected   map[string]int   `json:"reports_rejected"`  // by report error
-	Corrected  int              `json:"reports_corrected"` // members who replaced their report before the window closed
-	Strangers  int              `json:"strangers_refused"`
-	Counted    uint64           `json:"reports_counted"`
-	Withheld   string           `json:"withheld,omitempty"` // why nothing was released
-	HalfWidth  int64            `json:"half_width_95"`
-	NoiseSD    float64          `json:"noise_sd"`
-	Figures    []SummaryFigure  `json:"figures"`
+	Round     string          `json:"round"`
+	Members   int             `json:"members"`
+	Accepted  int             `json:"reports_accepted"`
+	Rejected  map[string]int  `json:"reports_rejected"`  // by report error
+	Corrected int             `json:"reports_corrected"` // members who replaced their report before the window closed
+	Strangers int             `json:"strangers_refused"`
+	Counted   uint64          `json:"reports_counted"`
+	Withheld  string          `json:"withheld,omitempty"` // why nothing was released
+	HalfWidth int64           `json:"half_width_95"`
+	NoiseSD   float64         `json:"noise_sd"`
+	Figures   []SummaryFigure `json:"figures"`
+	Running
+	Verified bool   `json:"verified"` // the release, by what is in it alone
+	Verdict  string `json:"verdict"`
+	Page     string `json:"page"`
+}
+
+// Running is what a run took.
+type Running struct {
 	Laps       []Lap            `json:"steps"`
 	Seconds    float64          `json:"seconds"`
 	DiskBytes  map[string]int64 `json:"disk_bytes"`     // by server
 	PeakMemory map[string]int64 `json:"peak_rss_bytes"` // by process; absent where the system does not tell
 	Restarts   map[string]int   `json:"restarts"`
-	Verified   bool             `json:"verified"` // the release, by what is in it alone
-	Verdict    string           `json:"verdict"`
-	Page       string           `json:"page"`
 }
 
 // A SummaryFigure is a figure beside the truth.
@@ -49,8 +54,7 @@ func (d *demo) summary() (*Summary, error) {
 	}
 	s := &Summary{
 		Round: d.coalition.document.ID, Members: len(d.coalition.members), Accepted: d.sent.Accepted, Rejected: map[string]int{},
-		Corrected: d.sent.Corrected, Counted: result.Reports, Withheld: result.Refused, HalfWidth: r.HalfWidth, Laps: d.clock.laps,
-		Seconds: d.clock.last.Sub(d.clock.start).Seconds(), DiskBytes: map[string]int64{}, PeakMemory: map[string]int64{}, Restarts: map[string]int{}, Page: page,
+		Corrected: d.sent.Corrected, Counted: result.Reports, Withheld: result.Refused, HalfWidth: r.HalfWidth, Page: page,
 		Verified: r.Verified.OK(), Verdict: r.Verified.Verdict(),
 	}
 	if d.sent.Stranger != 0 {
@@ -70,13 +74,20 @@ func (d *demo) summary() (*Summary, error) {
 		}
 		s.Figures, s.NoiseSD = append(s.Figures, sf), f.NoiseSD
 	}
+	s.Running, err = d.running()
+	return s, err
+}
+
+// running takes stock at the end of a run.
+func (d *demo) running() (s Running, err error) {
+	s = Running{Laps: d.clock.laps, Seconds: d.clock.last.Sub(d.clock.start).Seconds(), DiskBytes: map[string]int64{}, PeakMemory: map[string]int64{}, Restarts: map[string]int{}}
 	for _, p := range []*Process{d.leader, d.helper} {
 		s.Restarts[p.Name] = p.Restarts()
 		if rss := p.PeakRSS(); rss > 0 {
 			s.PeakMemory[p.Name] = rss
 		}
 		if s.DiskBytes[p.Name], err = storeSize(p.Dir); err != nil {
-			return nil, err
+			return s, err
 		}
 	}
 	if rss := peakRSS("self"); rss > 0 {
@@ -116,12 +127,18 @@ func (s *Summary) Print(w io.Writer) error {
 		for _, f := range s.Figures {
 			fmt.Fprintf(t, "%s\t%s, 95 %% interval %s to %s\n", f.Metric, thousands(*f.Value), thousands(*f.CILow), thousands(*f.CIHigh))
 			if f.Truth != nil {
-				fmt.Fprintf(t, "\tpublished total %s: %s the interval\n", thousands(*f.Truth), map[bool]string{true: "inside", false: "outside"}[*f.Inside])
+				fmt.Fprintf(t, "\tpublished total %s: %s the interval\n", thousands(*f.Truth), where(*f.Inside))
 			}
 		}
 		fmt.Fprintf(t, "noise\tstandard deviation %.1f, half-width of the interval %d\n", s.NoiseSD, s.HalfWidth)
 	}
 	fmt.Fprintf(t, "release\t%s\n", s.Verdict)
+	s.Running.print(t)
+	fmt.Fprintf(t, "\npage\t%s\n", s.Page)
+	return t.Flush()
+}
+
+func (s *Running) print(t io.Writer) {
 	for _, name := range []string{"leader", "helper"} {
 		fmt.Fprintf(t, "%s\tholds %s on disk; no count of any member can be read from it\n", name, size(s.DiskBytes[name]))
 	}
@@ -137,8 +154,6 @@ func (s *Summary) Print(w io.Writer) error {
 			fmt.Fprintf(t, "%s %s %s", map[bool]string{true: ",", false: ""}[i > 0], n, size(s.PeakMemory[n]))
 		}
 	}
-	fmt.Fprintf(t, "\npage\t%s\n", s.Page)
-	return t.Flush()
 }
 
 // thousands writes an integer with separators, as people read it.
