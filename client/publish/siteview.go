@@ -130,6 +130,11 @@ func (s Site) instrument(in *metric.Instrument) (instrumentView, bool) {
 		if len(m.Table.Rows) == 0 && len(bands.Rows) == 0 && len(stateTable.Rows) == 0 {
 			continue
 		}
+		for i := range m.Table.Rows {
+			if r := &m.Table.Rows[i]; len(m.Table.Rows) > 1 && isTotal(r.Cell) {
+				r.Label = "Total"
+			}
+		}
 		m.Chart = s.metricChart(m)
 		m.State = s.stateSentence(states)
 		m.Why = reasons(append(slices.Clone(m.Table.Rows), bands.Rows...))
@@ -152,6 +157,9 @@ func (s Site) metricChart(m metricView) *chart {
 	var rows []chartRow
 	drawn := 0
 	for _, r := range m.Table.Rows {
+		if len(m.Table.Rows) > 1 && isTotal(r.Cell) {
+			continue // it would press the others to one side
+		}
 		c := chartRow{Label: r.Label, Note: r.Shown}
 		if r.Status == release.Published {
 			c.Value, c.Low, c.High = r.Value, r.CILow, r.CIHigh

@@ -171,7 +171,7 @@ The page on setbacks and limits is yours to write: a Markdown file with the sect
 	fs := cmd.Flags()
 	fs.StringVar(&o.out, "out", "", "`DIR` for the release (required)")
 	fs.StringVar(&o.limits, "limits", "", "Markdown `FILE` of the setbacks-and-limits page (default limits.md in the coalition's directory)")
-	fs.StringVar(&o.words, "words", "", "YAML `FILE` with coalition, period, headlines and helplines for the pages")
+	fs.StringVar(&o.words, "words", "", "YAML `FILE` with coalition, period, notice, headlines, helplines and prevention for the pages")
 	fs.StringVar(&o.catalogue, "catalogue", "", "the coalition's own catalogue `FILE`, if the round has one")
 	fs.StringVar(&o.date, "date", "", "`DATE` of publication, like 2026-05-04 (default today)")
 	fs.StringVar(&o.licence, "licence", "", "of the data, an `SPDX` identifier such as CC-BY-4.0")
@@ -268,11 +268,15 @@ type siteWords struct {
 		Ratio      bool   `yaml:"ratio,omitempty"`
 		Meaning    string `yaml:"meaning"`
 	} `yaml:"headlines,omitempty"`
-	Helplines []struct {
-		Name string `yaml:"name"`
-		How  string `yaml:"how,omitempty"`
-		URL  string `yaml:"url,omitempty"`
-	} `yaml:"helplines,omitempty"`
+	Helplines  []siteHelpline `yaml:"helplines,omitempty"`  // for those who were harmed
+	Prevention []siteHelpline `yaml:"prevention,omitempty"` // for those who fear to do harm
+	Notice     string         `yaml:"notice,omitempty"`     // above every page
+}
+
+type siteHelpline struct {
+	Name string `yaml:"name"`
+	How  string `yaml:"how,omitempty"`
+	URL  string `yaml:"url,omitempty"`
 }
 
 // site reads the words of the pages.
@@ -302,8 +306,12 @@ func (o *releaseBuild) site(c *config.Coalition, p publish.Publication) (*publis
 		k := release.Key{Round: d.ID, Instrument: h.Instrument, Metric: h.Metric, Cell: h.Cell}
 		w.Headlines = append(w.Headlines, publish.Headline{Key: k, Ratio: h.Ratio, Meaning: h.Meaning})
 	}
+	w.Notice = file.Notice
 	for _, h := range file.Helplines {
-		w.Helplines = append(w.Helplines, publish.Helpline{Name: h.Name, How: h.How, URL: h.URL})
+		w.Helplines = append(w.Helplines, publish.Helpline(h))
+	}
+	for _, h := range file.Prevention {
+		w.Prevention = append(w.Prevention, publish.Helpline(h))
 	}
 	return w, nil
 }
