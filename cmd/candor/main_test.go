@@ -82,7 +82,7 @@ func enrol(ts *testscript.TestScript, _ bool, args []string) {
 var (
 	transcript = regexp.MustCompile("(?s)<!-- transcript: demo -->\n+```\n(.*?)```")
 	numbers    = regexp.MustCompile(`[0-9][0-9.,]*`)
-	rounds     = regexp.MustCompile(`NQN(, NQN)*`)
+	rounds     = regexp.MustCompile(`NQN( NQN)*`)
 	spaces     = regexp.MustCompile(` +`)
 )
 
