@@ -86,7 +86,7 @@ func (d *demo) historyWindow(planning time.Duration) time.Duration {
 	if d.Window > 0 {
 		return max(time.Second, d.Window.Round(time.Second))
 	}
-	return min(max(membersNeed*planning, 15*time.Second), 10*time.Minute).Round(time.Second)
+	return min(max(membersNeed*planning, 20*time.Second), 10*time.Minute).Round(time.Second)
 }
 
 func (d *demo) planHistory(p parties, window time.Duration) error {

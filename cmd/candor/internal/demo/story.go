@@ -10,7 +10,6 @@ import (
 	"strings"
 	"text/tabwriter"
 
-	"candor/client/member"
 	"candor/schema/release"
 )
 
@@ -26,13 +25,13 @@ func RunHistory(ctx context.Context, o Options) (*Story, error) {
 	}
 	d, err := run(ctx, o, steps)
 	for range 2 {
-		if o.Window > 0 || !errors.Is(err, member.ErrClosed) {
+		if o.Window > 0 || !errors.Is(err, errTooSlow) {
 			break
 		}
 		again := o
 		again.Window = 4 * d.windows.Closes.Sub(d.windows.Opens)
 		d.say("%v", err)
-		d.say("this machine is slower than it seemed: once more, with a window of %s", again.Window)
+		d.say("once more, with a window of %s", again.Window)
 		d, err = run(ctx, again, steps)
 	}
 	if err != nil {
