@@ -38,14 +38,14 @@ func TestOpenErrors(t *testing.T) {
 	}
 }
 
-// A password comes from the URL, the environment, or a password file, as pgx and libpq take them. Only the connection's use of it is seen here: a server that
-// asks for none.
+// A password comes from the environment or a password file, as pgx and libpq take them; and an ordinary role that owns its database is enough.
 func TestPasswordFile(t *testing.T) {
 	server := storetest.StartPostgres(t)
 	if server.Data() == "" {
 		t.Skip("the server is not ours to ask for passwords")
 	}
-	if err := server.RequirePassword("s3cr:t"); err != nil {
+	url, err := server.NewOwnedDatabase("ordinary", "s3cr:t")
+	if err != nil {
 		t.Fatal(err)
 	}
 	file := filepath.Join(t.TempDir(), "pgpass")
@@ -53,7 +53,6 @@ func TestPasswordFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Setenv("PGPASSFILE", file)
-	url := server.NewDatabase(t)
 	s := place(url).Open(t)
 	if err := s.View(t.Context(), "test", func(store.Tx) error { return nil }); err != nil {
 		t.Error(err)

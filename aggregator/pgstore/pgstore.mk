@@ -1,7 +1,7 @@
 .PHONY: test-postgres
 test-postgres: ## the stores' suite, the model and the crash tests on PostgreSQL, a server of its own or that of CANDOR_TEST_POSTGRES; nothing may be skipped
 	CANDOR_TEST_NOSKIP=1 $(GO) test -count 1 -timeout 30m ./aggregator/pgstore ./aggregator/sealstore ./cmd/candor/internal/care
-	CANDOR_TEST_NOSKIP=1 $(GO) test -count 1 -timeout 30m -run '^TestPostgres' ./aggregator/aggregatortest
+	CANDOR_TEST_NOSKIP=1 $(GO) test -count 1 -timeout 30m -run '^TestPostgres' ./aggregator/aggregatortest ./cmd/candor
 
 .PHONY: test-replicas bench-store
 REPLICA_REPORTS ?= 100000

@@ -198,15 +198,25 @@ func (p *Postgres) exec(ctx context.Context, statement string) error {
 	return errors.Join(err, conn.Close(ctx))
 }
 
-// RequirePassword makes a throw-away server ask for a password from now on. The environment of the caller has to hold it.
-func (p *Postgres) RequirePassword(password string) error {
-	if err := p.exec(context.Background(), "ALTER USER candor PASSWORD '"+password+"'"); err != nil {
-		return err
+// NewOwnedDatabase makes a database of a throw-away server and an ordinary role of the same name that owns it, as docs/operations.md says, and that has to show its
+// password. It returns a URL without the password.
+func (p *Postgres) NewOwnedDatabase(name, password string) (string, error) {
+	for _, statement := range []string{
+		"CREATE ROLE " + name + " LOGIN PASSWORD '" + password + "'",
+		"CREATE DATABASE " + name + " OWNER " + name,
+		"REVOKE CONNECT, TEMPORARY ON DATABASE " + name + " FROM PUBLIC",
+	} {
+		if err := p.exec(context.Background(), statement); err != nil {
+			return "", err
+		}
 	}
-	if err := os.WriteFile(filepath.Join(p.data(), "pg_hba.conf"), []byte("local all all scram-sha-256\n"), 0o600); err != nil {
-		return err
+	rules := "local all " + name + " scram-sha-256\nlocal all all trust\n"
+	if err := os.WriteFile(filepath.Join(p.data(), "pg_hba.conf"), []byte(rules), 0o600); err != nil {
+		return "", err
 	}
-	return p.exec(context.Background(), "SELECT pg_reload_conf()")
+	u := *p.url
+	u.User, u.Path = url.User(name), "/"+name
+	return u.String(), p.exec(context.Background(), "SELECT pg_reload_conf()")
 }
 
 // Databases returns a function that gives empty databases to tests. What a test leaves is emptied for another one: much faster than a new database.
