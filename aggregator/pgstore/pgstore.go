@@ -4,12 +4,16 @@
 // Its floor's promise: it implements [store.Store] and decides nothing about the protocol. Each statement is a file in queries, named for what it
 // does; the tables are in migrations, which Open applies.
 //
-// Every Update is a SERIALIZABLE transaction that is tried again when the database finds that it does not fit with another one; every View is
-// a REPEATABLE READ one that only reads. Nothing weaker is enough: a role checks one row (the batch was not collected) and writes
-// another (the bucket), and so do others at the same moment. Rows that many transactions change are split into shards.
+// What is relied on: every Update is a SERIALIZABLE transaction that is run again, a bounded number of times with growing pauses, when the database finds that it
+// does not fit with another one (SQLSTATE 40001, 40P01, or 23505: another added the row first), or that the connection is gone before anything was committed. When the
+// answer to a COMMIT is lost, the caller gets an error, and finds on its next attempt what became of it. Nothing weaker is enough: a role checks one row (the batch
+// was not collected) and writes another (the bucket), and so do others at the same moment; with REPEATABLE READ the suite's races see a batch collected twice, and reports
+// that join it afterwards. Every View is a REPEATABLE READ transaction that only reads; it is never run twice.
 //
-// PostgreSQL 14 or later. Beyond what databases of the same protocol have in common it uses SKIP LOCKED, ON CONFLICT, data-modifying WITH,
-// arrays with unnest WITH ORDINALITY, partial indexes, identity columns, cursors, and an advisory lock while the tables are created.
+// No row is hot: those that many transactions change are split into shards, of which a process gives each of its transactions another; jobs and reports are claimed
+// with SKIP LOCKED.
+//
+// PostgreSQL 14 or later. What is used beyond what databases of the same protocol have in common is pinned by TestFeatures and listed for operators in docs/operations.md.
 //
 // Trust: whoever can change the database can do whatever [store] says. Connections to another machine need sslmode=verify-full in the URL.
 package pgstore
