@@ -5,6 +5,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"net"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -82,6 +83,30 @@ func (f *fleet) kill(r *rand.Rand) {
 	if p := f.processes[r.IntN(len(f.processes))]; p != nil {
 		_ = p.cmd.Process.Kill() // it may have died already
 	}
+}
+
+// serving returns a channel that is closed when every replica answers, unless done is before.
+func (f *fleet) serving(done <-chan struct{}) <-chan struct{} {
+	all := make(chan struct{})
+	go func() {
+		hc := &http.Client{Timeout: 5 * time.Second}
+		for _, address := range f.addresses {
+			for {
+				resp, err := hc.Get("http://" + address + "/hpke_config")
+				if err == nil {
+					resp.Body.Close()
+					break
+				}
+				select {
+				case <-done:
+					return
+				case <-time.After(50 * time.Millisecond):
+				}
+			}
+		}
+		close(all)
+	}()
+	return all
 }
 
 // address returns that of a random replica.

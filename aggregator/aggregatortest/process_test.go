@@ -28,6 +28,7 @@ import (
 	"candor/aggregator/httpapi"
 	"candor/aggregator/leader"
 	"candor/aggregator/pgstore"
+	"candor/aggregator/sealstore"
 	"candor/aggregator/store"
 	"candor/crypto/seal"
 	"candor/schema/dap"
@@ -57,6 +58,7 @@ type benchSetup struct {
 	Deferred                    bool
 	LeaderStore, HelperStore    string // PostgreSQL URLs; empty: a bbolt file each
 	LeaseMS                     int    // 0: the default
+	StoreKey                    []byte // 32 bytes that both stores are sealed under; empty: they are in the clear
 	PeerToken, CollectorToken   string
 	Limits                      *benchLimits // nil: those of production
 }
@@ -125,7 +127,11 @@ func (s *benchSetup) open(role, dir string) (store.Store, func(), error) {
 	report := func() { use.write(filepath.Join(dir, fmt.Sprintf("use-%s-%d.json", role, os.Getpid()))) }
 	if url != "" {
 		st, err := pgstore.Open(context.Background(), url, pgstore.Options{Wait: 15 * time.Second, Observe: use.observe, Retried: use.retried})
-		return st, report, err
+		if err != nil || len(s.StoreKey) == 0 {
+			return st, report, err
+		}
+		sealed, err := sealstore.Open(context.Background(), sealstore.Config{Store: st, Keys: []*sealstore.WrappingKey{sealstore.NewWrappingKey([32]byte(s.StoreKey))}})
+		return sealed, report, err
 	}
 	st, err := boltstore.Open(filepath.Join(dir, role+".db"), boltstore.Options{Observe: use.observe})
 	if err != nil {

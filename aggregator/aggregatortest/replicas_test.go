@@ -41,7 +41,8 @@ func TestPostgresReplicas(t *testing.T) {
 	servers := [2]*storetest.Postgres{storetest.StartPostgres(t), storetest.StartPostgres(t)}
 	setup, keys, task := newBenchSetup(t, dap.VDAFConfig{Type: dap.VDAFSum, MaxMeasurement: 255})
 	setup.LeaderStore, setup.HelperStore = servers[0].NewDatabase(t), servers[1].NewDatabase(t)
-	setup.JobReports, setup.RetryMaxMS, setup.LeaseMS = min(max(n/200, 20), 500), 500, 9000
+	setup.JobReports, setup.RetryMaxMS, setup.LeaseMS = min(max(n/200, 20), 500), 500, 12_000
+	setup.StoreKey = bytes.Repeat([]byte{7}, 32) // as servers are by default
 	if err := os.WriteFile(filepath.Join(dir, "setup.json"), ok(json.Marshal(setup)), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -59,11 +60,17 @@ func TestPostgresReplicas(t *testing.T) {
 	chaos.Go(func() {
 		r := rand.New(rand.NewPCG(1, 8))
 		for {
+			f := fleets[r.IntN(2)]
+			select {
+			case <-done:
+				return
+			case <-f.serving(done): // however slow this machine is: of each role most are always there
+			}
 			select {
 			case <-done:
 				return
 			case <-time.After(time.Duration(100+r.IntN(800)) * time.Millisecond):
-				fleets[r.IntN(2)].kill(r)
+				f.kill(r)
 				kills.Add(1)
 			}
 		}
