@@ -14,9 +14,10 @@ import (
 
 type checkOptions struct {
 	catalogueFlag
-	round string
-	last  string
-	json  bool
+	round  string
+	last   string
+	member string
+	json   bool
 }
 
 func newMemberCheckCmd() *cobra.Command {
@@ -28,11 +29,13 @@ func newMemberCheckCmd() *cobra.Command {
 contradict each other. Nothing leaves this machine.
 
 Questions are about figures that are possible and unusual: four times the last round's or a quarter of them, or more than
-anyone has published. A reason typed in the column reason answers them. It stays with the member, and so do the questions.
+anyone has published. A reason typed in the column reason answers them. It stays with the member, and so do the questions. The last round is
+what --member keeps of it, or the file --last.
 
 Exit status 1 if there are errors; questions are no errors.`,
 		Example: `  candor member check figures.xlsx
   candor member check figures.xlsx --round 2026Q2 --last figures-2026Q1.xlsx
+  candor member check figures.xlsx --round 2026q2.json --member our-member
   candor member check figures.csv --json`,
 		Args: usageArgs(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error { return o.run(cmd, args[0]) },
@@ -41,30 +44,18 @@ Exit status 1 if there are errors; questions are no errors.`,
 	fs := cmd.Flags()
 	fs.StringVar(&o.round, "round", "", "the `ROUND` for which the file must be, an id or the file of the signed round (default: any)")
 	fs.StringVar(&o.last, "last", "", "the member's own figures `FILE` of the last round, to compare with")
+	fs.StringVar(&o.member, "member", "", "the member's `DIR`, to compare with the last round that it keeps; --round is then a signed round")
 	fs.BoolVar(&o.json, "json", false, "print JSON")
+	cmd.MarkFlagsMutuallyExclusive("last", "member")
 	return cmd
 }
 
 func (o *checkOptions) run(cmd *cobra.Command, name string) error {
-	c, err := o.load()
+	last, opts, err := o.options(cmd, name)
 	if err != nil {
 		return err
 	}
-	var last metric.Figures
-	if o.last != "" {
-		before, err := readFigures(o.last, figures.Options{File: o.last, Catalogue: c})
-		if err != nil {
-			return err
-		}
-		if last = before.Figures; len(last) == 0 {
-			return withHint(fmt.Errorf("comparing with the last round: %s has no figures that can be read", o.last), "candor member check %s", o.last)
-		}
-	}
-	named, err := nameRound(o.round)
-	if err != nil {
-		return err
-	}
-	file, err := readFigures(name, figures.Options{File: name, Catalogue: c, Round: named.id, Instruments: named.instruments})
+	file, err := readFigures(name, opts)
 	if err != nil {
 		return err
 	}
@@ -81,6 +72,45 @@ func (o *checkOptions) run(cmd *cobra.Command, name string) error {
 		return fmt.Errorf("checking figures: %s in %s", countOf(len(report.Errors), "error"), name)
 	}
 	return nil
+}
+
+// options returns what the file is read for, and the figures of the last round; nil where there are none to compare with.
+func (o *checkOptions) options(cmd *cobra.Command, name string) (metric.Figures, figures.Options, error) {
+	opts := figures.Options{File: name}
+	if o.member != "" {
+		s, err := openMember(cmd, o.member, false)
+		if err != nil {
+			return nil, opts, err
+		}
+		defer s.Close()
+		r, err := s.openRound(cmd, o.round)
+		if err != nil {
+			return nil, opts, err
+		}
+		opts.Catalogue, opts.Round, opts.Instruments = s.catalogue, r.Document.ID, r.Instruments()
+		last, err := s.LastFigures(r)
+		return last, opts, err
+	}
+	c, err := o.load()
+	if err != nil {
+		return nil, opts, err
+	}
+	named, err := nameRound(o.round)
+	if err != nil {
+		return nil, opts, err
+	}
+	opts.Catalogue, opts.Round, opts.Instruments = c, named.id, named.instruments
+	if o.last == "" {
+		return nil, opts, nil
+	}
+	before, err := readFigures(o.last, figures.Options{File: o.last, Catalogue: c})
+	if err == nil && len(before.Figures) == 0 {
+		err = withHint(fmt.Errorf("comparing with the last round: %s has no figures that can be read", o.last), "candor member check %s", o.last)
+	}
+	if err != nil {
+		return nil, opts, err
+	}
+	return before.Figures, opts, nil
 }
 
 func readFigures(name string, opts figures.Options) (*figures.File, error) {
