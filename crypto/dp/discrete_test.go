@@ -203,6 +203,39 @@ func TestBernoulliIsExact(t *testing.T) {
 	}
 }
 
+// e^-x is the sum of the exact chances of all the ways in which the sampler can say yes, and no way is longer than its draws: up to a depth of 20, beyond which lies
+// less than x^20/20!. Each way is played with the words that lead there.
+func TestBernoulliExpIsExact(t *testing.T) {
+	for _, x := range []struct{ p, q int64 }{{1, 7}, {1, 2}, {3, 4}, {7, 8}, {1, 1}} {
+		reach, yes := 1.0, 0.0
+		for k := int64(1); k <= 20; k++ {
+			chance := float64(x.p) / float64(x.q*k)
+			var way []uint32
+			for j := int64(1); j <= k; j++ {
+				den := x.q * j / new(big.Int).GCD(nil, nil, big.NewInt(x.p), big.NewInt(x.q*j)).Int64()
+				u := uint32(0) // the draw succeeds
+				if j == k {
+					u = uint32(den - 1)
+				}
+				way = append(way, u<<(32-big.NewInt(den).BitLen()))
+			}
+			if chance < 1 { // else there is no such way
+				got, err := dp.SampleBernoulliExp(words(append(way, 0)...), x.p, x.q)
+				if err != nil || got != (k%2 == 1) {
+					t.Errorf("e^-%d/%d: the first failure at %d gives %v, %v", x.p, x.q, k, got, err)
+				}
+				if got {
+					yes += reach * (1 - chance)
+				}
+			}
+			reach *= chance
+		}
+		if want := math.Exp(-float64(x.p) / float64(x.q)); math.Abs(yes-want) > reach+1e-15 {
+			t.Errorf("e^-%d/%d: the ways to yes weigh %v, want %v", x.p, x.q, yes, want)
+		}
+	}
+}
+
 // Words come least significant first, and the last is shortened from below.
 func TestUniformReadsTheStreamAsDocumented(t *testing.T) {
 	for _, c := range []struct {
