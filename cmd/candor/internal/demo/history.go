@@ -79,7 +79,7 @@ func (d *demo) newHistory(context.Context) error {
 }
 
 // membersNeed is how many times longer all members need to submit than the rounds to be planned and signed, with half as much to spare.
-const membersNeed = 80
+const membersNeed = 150
 
 // historyWindow is how long members can submit: by choice, or so that a machine manages that needs so long to plan.
 func (d *demo) historyWindow(planning time.Duration) time.Duration {
