@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 
+	"candor/schema/metric"
 	"candor/schema/release"
 	"candor/schema/round"
 )
@@ -22,6 +24,7 @@ type Earlier struct {
 	reports          map[string]uint64 // by part
 	parts            map[release.Key]int
 	figures          map[release.Key]release.Figure
+	catalogue        func() (*metric.Catalogue, error) // parsed when it is first asked for
 }
 
 // NewEarlier reads a bundle for comparisons. It does not verify it.
@@ -34,6 +37,7 @@ func NewEarlier(b release.Bundle) (*Earlier, error) {
 	fail := func(err error) (*Earlier, error) {
 		return nil, fmt.Errorf("reading the earlier release of round %s: %w", e.Document.ID, err)
 	}
+	e.catalogue = sync.OnceValues(func() (*metric.Catalogue, error) { return bundleCatalogue(b, e.Document) })
 	hash, err := e.Document.Hash()
 	if err != nil {
 		return fail(err)

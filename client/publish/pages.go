@@ -111,6 +111,11 @@ func parseWords(text []byte) (Words, error) {
 // the bundle as files and as one archive. The same bundle always gives the same bytes, as long as the templates
 // are the same.
 func RenderBundle(b release.Bundle) (map[string][]byte, error) {
+	return renderBundle(b, bundleCatalogue)
+}
+
+// renderBundle is RenderBundle for callers who may have parsed the catalogue already.
+func renderBundle(b release.Bundle, parse func(release.Bundle, *round.Document) (*metric.Catalogue, error)) (map[string][]byte, error) {
 	fail := func(err error) (map[string][]byte, error) { return nil, fmt.Errorf("rendering the release: %w", err) }
 	signed, err := round.ParseSigned(b.Round)
 	if err != nil {
@@ -122,7 +127,7 @@ func RenderBundle(b release.Bundle) (map[string][]byte, error) {
 	}
 	d := signed.Document
 	if words.Site != nil {
-		catalogue, err := bundleCatalogue(b, d)
+		catalogue, err := parse(b, d)
 		if err != nil {
 			return fail(err)
 		}

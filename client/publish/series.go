@@ -32,7 +32,7 @@ func (h History) issues() []issue {
 		}
 	}
 	for _, e := range h.Earlier {
-		c, err := bundleCatalogue(e.Bundle, e.Document)
+		c, err := e.catalogue()
 		if err != nil || latest[e.document] != e || superseded[e.document.String()] {
 			continue
 		}

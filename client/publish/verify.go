@@ -263,7 +263,12 @@ func (v *verifier) pages(files release.Files, at *Location) {
 		v.add("pages", err, "")
 		return
 	}
-	want, err := RenderBundle(v.bundle)
+	want, err := renderBundle(v.bundle, func(b release.Bundle, d *round.Document) (*metric.Catalogue, error) {
+		if v.catalogue != nil {
+			return v.catalogue, nil
+		}
+		return bundleCatalogue(b, d)
+	})
 	if err != nil {
 		v.add("pages", err, "")
 		return

@@ -12,8 +12,10 @@ import (
 )
 
 // Canonical returns the catalogue as canonical JSON (RFC 8785). Parse reads it, too. Layout, comments and the order of members in the
-// file it came from do not show.
-func (c *Catalogue) Canonical() []byte {
+// file it came from do not show. The caller owns the slice.
+func (c *Catalogue) Canonical() []byte { return bytes.Clone(c.canonical) }
+
+func canonical(c *Catalogue) []byte {
 	var b bytes.Buffer
 	encoder := json.NewEncoder(&b)
 	encoder.SetEscapeHTML(false)

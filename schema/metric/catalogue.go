@@ -43,7 +43,8 @@ type Catalogue struct {
 	OutsideChecks []Remark     `json:"outside_checks,omitempty"`
 	LeftOut       []Remark     `json:"left_out,omitempty"`
 
-	hash string
+	canonical []byte
+	hash      string
 }
 
 // Conventions are the constants of counting.

@@ -22,7 +22,8 @@ func Parse(text []byte) (*Catalogue, error) {
 	if err := r.err(); err != nil {
 		return nil, err
 	}
-	c.hash = hash(c.Canonical())
+	c.canonical = canonical(c)
+	c.hash = hash(c.canonical)
 	return c, nil
 }
 
