@@ -9,7 +9,6 @@ import (
 	"strings"
 	"time"
 
-	"candor/client/ledger"
 	"candor/client/publish"
 	"candor/crypto/sign"
 	"candor/schema/metric"
@@ -41,7 +40,6 @@ type history struct {
 type player struct {
 	id, name string
 	key      *sign.PrivateKey
-	ledger   *ledger.Ledger
 	rounds   []*playedRound
 }
 
