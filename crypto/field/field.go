@@ -40,6 +40,8 @@ type Field[E comparable] interface {
 	Decode(x []byte) E
 	// Encode writes one element.
 	Encode(dst []byte, a E)
+	// EncodeEvery writes a[i] as element i·stride of dst.
+	EncodeEvery(dst []byte, stride int, a []E)
 	Add(a, b E) E
 	Sub(a, b E) E
 	Mul(a, b E) E
@@ -56,8 +58,8 @@ type Field[E comparable] interface {
 	Scale(dst []E, s E, x []E)
 	// Hadamard sets dst[i] = a[i]·b[i]; dst may be a or b.
 	Hadamard(dst, a, b []E)
-	// Horner sets y[i] = y[i]·x[i] + c.
-	Horner(y, x []E, c E)
+	// Polynomial sets y[i] = x[i]·(x[i]^n + Σ_j c[j]·x[i]^j), where n = len(c) > 0. y may be x.
+	Polynomial(y, x, c []E)
 	// Inner returns Σ a[i]·b[i].
 	Inner(a, b []E) E
 	// AddHadamard adds a[i]·b[i] to dst[i].

@@ -3,6 +3,7 @@ package field_test
 import (
 	"math/big"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"candor/crypto/field"
@@ -149,12 +150,26 @@ func testVectors[E comparable](t *testing.T, o oracle[E]) {
 			product[i] = o.add(product[i], a[i])
 		}
 		o.sameElems(t, "AddHadamard", z, product)
-		copy(z, u)
-		o.Horner(z, v, o.elem(s))
-		for i := range n {
-			product[i] = o.add(o.sub(product[i], a[i]), s)
+		coef := o.vector(r, 3)
+		for degree := 1; degree <= 3; degree++ {
+			value := slices.Clone(a)
+			for i := range n {
+				for j := degree - 1; j >= 0; j-- {
+					value[i] = o.mul(o.add(value[i], coef[j]), a[i])
+				}
+			}
+			o.Polynomial(z, u, o.elems(coef[:degree]))
+			o.sameElems(t, "Polynomial", z, value)
 		}
-		o.sameElems(t, "Horner", z, product)
+		every := make([]byte, 3*n*o.Size())
+		o.EncodeEvery(every, 3, u)
+		thirds := make([]*big.Int, 3*n)
+		for i := range thirds {
+			if thirds[i] = new(big.Int); i%3 == 0 {
+				thirds[i] = a[i/3]
+			}
+		}
+		o.same(t, "EncodeEvery", every, thirds)
 		o.Scale(z, o.elem(s), u)
 		o.sameElems(t, "Scale", z, scaled)
 		o.sameElems(t, "Inner", []E{o.Inner(u, v)}, []*big.Int{dot})

@@ -17,10 +17,13 @@ func (F64) Lagrange(dst []Elem64, scale Elem64, powers, inverse []Elem64) {
 
 func (F64) Forward(a, roots []Elem64) {
 	n := len(a)
-	for half, step := 1, n/2; half < n; half, step = 2*half, step/2 {
+	neighbours64(a)
+	for half, step := 2, n/4; half < n; half, step = 2*half, step/2 {
 		for i := 0; i < n; i += 2 * half {
-			x, y := a[i:i+half], a[i+half:i+2*half]
-			for k := range x {
+			x, y := a[i:i+half], a[i+half:][:half]
+			u, v := uint64(x[0]), uint64(y[0])
+			x[0], y[0] = Elem64(add64(u, v)), Elem64(sub64(u, v))
+			for k := 1; k < len(x); k++ {
 				u, v := uint64(x[k]), reduce64(bits.Mul64(uint64(y[k]), uint64(roots[k*step])))
 				x[k], y[k] = Elem64(add64(u, v)), Elem64(sub64(u, v))
 			}
@@ -30,13 +33,24 @@ func (F64) Forward(a, roots []Elem64) {
 
 func (F64) Backward(a, inverse []Elem64) {
 	n := len(a)
-	for half, step := n/2, 1; half > 0; half, step = half/2, 2*step {
+	for half, step := n/2, 1; half > 1; half, step = half/2, 2*step {
 		for i := 0; i < n; i += 2 * half {
-			x, y := a[i:i+half], a[i+half:i+2*half]
-			for k := range x {
+			x, y := a[i:i+half], a[i+half:][:half]
+			u, v := uint64(x[0]), uint64(y[0])
+			x[0], y[0] = Elem64(add64(u, v)), Elem64(sub64(u, v))
+			for k := 1; k < len(x); k++ {
 				u, v := uint64(x[k]), uint64(y[k])
 				x[k], y[k] = Elem64(add64(u, v)), Elem64(reduce64(bits.Mul64(sub64(u, v), uint64(inverse[k*step]))))
 			}
 		}
+	}
+	neighbours64(a)
+}
+
+// neighbours64 is the step of a transform between neighbours, in which all roots are 1.
+func neighbours64(a []Elem64) {
+	for ; len(a) > 1; a = a[2:] {
+		u, v := uint64(a[0]), uint64(a[1])
+		a[0], a[1] = Elem64(add64(u, v)), Elem64(sub64(u, v))
 	}
 }

@@ -19,6 +19,12 @@ func (F128) Valid(x []byte) bool {
 
 func (F128) Exceeds(hi, lo uint64) bool { return hi > p128 || hi == p128 && lo > 0 }
 
+func (f F128) EncodeEvery(dst []byte, stride int, a []Elem128) {
+	for i, x := range a {
+		f.Encode(dst[16*i*stride:], x)
+	}
+}
+
 func (F128) AddTo(dst, src []byte) {
 	src = src[:len(dst)]
 	for i := 0; i+16 <= len(dst); i += 16 {
@@ -213,11 +219,15 @@ func (F128) Hadamard(dst, a, b []Elem128) {
 	}
 }
 
-func (F128) Horner(y, x []Elem128, c Elem128) {
+func (f F128) Polynomial(y, x, c []Elem128) {
 	x = x[:len(y)]
-	for i := range y {
-		lo, hi := mul128(y[i].lo, y[i].hi, x[i].lo, x[i].hi)
-		y[i].lo, y[i].hi = add128(lo, hi, c.lo, c.hi)
+	last := len(c) - 1
+	for i, a := range x {
+		z := f.Add(a, c[last])
+		for j := last - 1; j >= 0; j-- {
+			z = f.Add(f.Mul(z, a), c[j])
+		}
+		y[i] = f.Mul(z, a)
 	}
 }
 

@@ -21,6 +21,12 @@ func (F64) Exceeds(hi, lo uint64) bool { return hi > 0 || lo >= p64 }
 func load64(x []byte) uint64     { return binary.LittleEndian.Uint64(x) }
 func store64(x []byte, a uint64) { binary.LittleEndian.PutUint64(x, a) }
 
+func (F64) EncodeEvery(dst []byte, stride int, a []Elem64) {
+	for i, x := range a {
+		store64(dst[8*i*stride:], uint64(x))
+	}
+}
+
 func (F64) AddTo(dst, src []byte) {
 	src = src[:len(dst)]
 	for i := 0; i+8 <= len(dst); i += 8 {
@@ -112,10 +118,16 @@ func (F64) AddHadamard(dst, a, b []Elem64) {
 	}
 }
 
-func (F64) Horner(y, x []Elem64, c Elem64) {
+func (F64) Polynomial(y, x, c []Elem64) {
 	x = x[:len(y)]
+	last := len(c) - 1
 	for i := range y {
-		y[i] = Elem64(add64(reduce64(bits.Mul64(uint64(y[i]), uint64(x[i]))), uint64(c)))
+		a := uint64(x[i])
+		z := add64(a, uint64(c[last]))
+		for j := last - 1; j >= 0; j-- {
+			z = add64(reduce64(bits.Mul64(z, a)), uint64(c[j]))
+		}
+		y[i] = Elem64(reduce64(bits.Mul64(z, a)))
 	}
 }
 

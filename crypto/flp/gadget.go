@@ -17,31 +17,28 @@ type gadget[E comparable] interface {
 	query(w *worker[E], dst, meas, seeds []byte)
 }
 
-// polyEval is the gadget PolyEval: a polynomial applied to one element of the measurement in each call.
+// polyEval is the gadget PolyEval: a polynomial applied to one element of the measurement in each call. It is zero for 0, and
+// for all that stands in a valid measurement.
 type polyEval[E comparable] struct {
 	field field.Field[E]
-	coef  []E // from the constant term up
+	coef  []E // from the linear term up; the greatest is 1, and not here
 }
 
 func (g polyEval[E]) eval(wires []byte) E {
 	x := g.field.Decode(wires)
 	last := len(g.coef) - 1
-	y := g.coef[last]
+	y := g.field.Add(x, g.coef[last])
 	for _, c := range slices.Backward(g.coef[:last]) {
 		y = g.field.Add(g.field.Mul(y, x), c)
 	}
-	return y
+	return g.field.Mul(y, x)
 }
 
 func (g polyEval[E]) prove(w *worker[E], out []E, meas, seeds []byte) {
+	// On the roots of order p, only the seed gives something other than zero.
 	w.direct(w.a, meas, seeds)
-	last := len(g.coef) - 1
-	for i := range out {
-		out[i] = g.coef[last]
-	}
-	for _, c := range slices.Backward(g.coef[:last]) {
-		g.field.Horner(out, w.a, c)
-	}
+	out[0] = g.eval(seeds)
+	g.field.Polynomial(out[w.p:], w.a[w.p:], g.coef)
 }
 
 func (g polyEval[E]) query(w *worker[E], dst, meas, seeds []byte) { w.foldDirect(dst, meas, seeds) }

@@ -7,8 +7,9 @@ func (w *worker[E]) Prove(proof, meas, proveRand, jointRand []byte) {
 	clear(w.g) // the zero element is represented by zero in both fields
 	w.gadget.prove(w, w.g, meas, proveRand)
 	n := copy(proof, proveRand)
-	for i := range w.m {
-		f.Encode(proof[n+i*size:], w.g[i%w.cosets*w.p+i/w.cosets])
+	for c := range w.cosets {
+		some := (w.m - c + w.cosets - 1) / w.cosets // of the m values
+		f.EncodeEvery(proof[n+c*size:], w.cosets, w.g[c*w.p:][:some])
 	}
 }
 

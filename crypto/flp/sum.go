@@ -19,8 +19,7 @@ func NewSum(max uint64) (System, error) {
 		input: 1, meas: b.bits, output: 1, maxOutput: max,
 		outputs: b.bits, arity: 1, degree: 2, calls: b.bits,
 	}
-	one := f.FromUint64(1)
-	g := polyEval[field.Elem64]{f, []field.Elem64{0, f.Sub(0, one), one}}
+	g := polyEval[field.Elem64]{f, []field.Elem64{f.Sub(0, 1)}}
 	return newSystem(f, s, g, sum{bound: b})
 }
 
