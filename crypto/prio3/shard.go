@@ -38,6 +38,7 @@ type Sharder struct {
 	worker   flp.Worker
 	in       []stream              // by aggregator
 	heads    [][1 + NonceSize]byte // of their binders
+	count    []byte                // of proofs, as binders have it
 	helpers  [][]byte              // for each Helper, id 1 first, its measurement share, and then its proof share
 	small    []byte                // encoded measurement
 	prove    []byte                // randomness of the prover
@@ -53,7 +54,7 @@ func (v *VDAF) NewSharder(ctx []byte) (*Sharder, error) {
 		return nil, err
 	}
 	s := &Sharder{
-		VDAF: v, expander: expander{field: v.flp.Field(), tags: tags}, worker: v.flp.NewWorker(1),
+		VDAF: v, count: []byte{byte(v.proofs)}, expander: expander{field: v.flp.Field(), tags: tags}, worker: v.flp.NewWorker(1),
 		in: make([]stream, v.shares), heads: make([][1 + NonceSize]byte, v.shares), helpers: make([][]byte, v.shares-1),
 		small: make([]byte, v.sizes.Meas), prove: make([]byte, v.proofs*v.sizes.ProveRand*v.elem), joint: make([]byte, v.proofs*v.sizes.JointRand*v.elem),
 	}
@@ -76,37 +77,42 @@ func (s *Sharder) Shard(nonce [NonceSize]byte, rand []byte, m []uint64) (public 
 
 	s.flp.Field().FromSmall(meas, s.small)
 	s.subtract(meas, usageMeasShare, input, nil)
-	proofs := []byte{byte(s.proofs)}
 	if s.hasJoint() {
 		s.parts(public, input, nonce)
 		s.in[0] = stream{seed: s.zero[:], head: public, out: s.seed[:]}
 		s.expander.bytes(usageJointRandSeed, s.in[:1])
-		s.in[0] = stream{seed: s.seed[:], head: proofs, out: s.joint}
+		s.in[0] = stream{seed: s.seed[:], head: s.count, out: s.joint}
 		s.expander.vectors(usageJointRand, s.in[:1])
 	}
-	s.in[0] = stream{seed: proveSeed, head: proofs, out: s.prove}
+	s.in[0] = stream{seed: proveSeed, head: s.count, out: s.prove}
 	s.expander.vectors(usageProveRand, s.in[:1])
 	for i := range s.proofs {
 		s.worker.Prove(nth(proof, i, s.proofs), s.small, nth(s.prove, i, s.proofs), nth(s.joint, i, s.proofs))
 	}
-	s.subtract(proof, usageProofShare, input, proofs)
+	s.subtract(proof, usageProofShare, input, s.count)
 	return public, input, nil
 }
 
-// split makes the shares with what of them is random, which comes in this order: for each Helper a seed and a blind, the Leader's
-// blind. What is left is the prover's seed.
+// split makes the shares, parts of one allocation, with what of them is random, which comes in this order: for each Helper a
+// seed and a blind, the Leader's blind. What is left is the prover's seed.
 func (s *Sharder) split(rand []byte) (public []byte, input [][]byte, proveSeed []byte) {
 	blind := s.MessageSize() // as long as the other seeds, or absent with them
+	rest := make([]byte, s.PublicShareSize()+s.InputShareSize(Leader)+(s.shares-1)*s.InputShareSize(Helper))
+	next := func(n int) (part []byte) {
+		part, rest = rest[:n:n], rest[n:]
+		return part
+	}
+	public = next(s.PublicShareSize())
 	input = make([][]byte, s.shares)
 	for id := range input {
-		input[id] = make([]byte, s.InputShareSize(id))
+		input[id] = next(s.InputShareSize(id))
 		if id > 0 {
 			rand = rand[copy(input[id], rand):]
 		}
 	}
 	leader := input[Leader]
 	copy(leader[len(leader)-blind:], rand[:blind])
-	return make([]byte, s.PublicShareSize()), input, rand[blind:]
+	return public, input, rand[blind:]
 }
 
 // subtract expands each Helper's share of a vector, with binder || id, and subtracts them all from v.
