@@ -6,7 +6,7 @@
 // Sealed are the bodies of reports, the requests and responses of jobs of all kinds (they hold verifier shares and sealed input and aggregate shares), the
 // shares of batch buckets, the statement with its salts, and which metrics a member contributes to. In the clear stay what the store beneath searches and
 // counts by: IDs, times, digests, counts, states, members' names. So a thief learns who has sent what and when, and no share. HPKE keys, the pair secret and the
-// key of noise and salts are in no store at all: they are files of their own.
+// key of noise and salts are in no store at all: they are files of their own, which the same key seals, see [KeyFile].
 //
 // Each value is sealed with AES-256-GCM under the data key of its task; the associated data names task, row and field, and what else of the row must
 // not change without it. A value that is moved to another row, or was written with other counts, does not open. A whole row that is put back as it once was does:

@@ -14,10 +14,12 @@ import (
 	"candor/schema/dap"
 )
 
-// A WrappingKey wraps the data keys of a store. It is kept outside the store and its backups. It prints as its ID, which gives nothing away.
+// A WrappingKey wraps the data keys of a store, and seals the key files of its server. It is kept outside of all these and their backups. It prints as its ID, which
+// gives nothing away.
 type WrappingKey struct {
-	id   [wrappingIDSize]byte
-	aead func() cipher.AEAD // a closure, because fmt prints unexported fields but not functions
+	id    [wrappingIDSize]byte
+	aead  func() cipher.AEAD // a closure, because fmt prints unexported fields but not functions
+	files func() cipher.AEAD // for key files
 }
 
 const wrappingIDSize = 8
@@ -28,6 +30,8 @@ func NewWrappingKey(secret [32]byte) *WrappingKey {
 	copy(k.id[:], derive(secret, "candor/1 store key id", wrappingIDSize))
 	aead := newAEAD(derive(secret, "candor/1 store key", 32))
 	k.aead = func() cipher.AEAD { return aead }
+	files := newAEAD(derive(secret, "candor/1 key of key files", 32))
+	k.files = func() cipher.AEAD { return files }
 	return k
 }
 

@@ -204,7 +204,7 @@ func testCA(ts *testscript.TestScript, _ bool, args []string) {
 // taskOf reads a plain task as a party outside sees it.
 func taskOf(ts *testscript.TestScript, file string) *round.Task {
 	path := ts.MkAbs(file)
-	t, err := config.ParseTask(path, []byte(ts.ReadFile(file)), aggregator.NewToken("unused-peer"), aggregator.Token{})
+	t, err := (&config.Runner{Peer: aggregator.NewToken("unused-peer")}).PlainTask(context.Background(), path, []byte(ts.ReadFile(file)))
 	ts.Check(err)
 	return t.Task
 }

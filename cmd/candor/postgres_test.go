@@ -86,7 +86,7 @@ func startLeader(t *testing.T, dir string, n int, store, password string) *aggre
 	t.Helper()
 	address, private := closedAddress(t), closedAddress(t)
 	if n == 0 {
-		_, err := config.InitOperator(config.Operator{Dir: dir, Role: "leader", Name: "Example", Endpoint: "http://" + address + "/", Listen: "LISTEN", Private: "PRIVATE"})
+		_, err := config.InitOperator(t.Context(), config.Operator{Dir: dir, Role: "leader", Name: "Example", Endpoint: "http://" + address + "/", Listen: "LISTEN", Private: "PRIVATE"})
 		if err == nil {
 			err = config.Pair(dir)
 		}

@@ -29,7 +29,7 @@ func TestGracefulShutdown(t *testing.T) {
 	l.Close()
 	dir := filepath.Join(t.TempDir(), "leader")
 	file := filepath.Join(dir, "leader.yaml")
-	_, err = config.InitOperator(config.Operator{Dir: dir, Role: "leader", Name: "Example", Endpoint: "http://" + address + "/", Listen: address, Private: "127.0.0.1:0"})
+	_, err = config.InitOperator(t.Context(), config.Operator{Dir: dir, Role: "leader", Name: "Example", Endpoint: "http://" + address + "/", Listen: address, Private: "127.0.0.1:0"})
 	if err == nil {
 		err = config.Pair(dir)
 	}

@@ -100,11 +100,11 @@ func serve(ctx context.Context, path string, cfg *config.Aggregator, log *slog.L
 	if os.Getenv("GOGC") == "" && os.Getenv("GOMEMLIMIT") == "" { // the operator knows better
 		aggregator.TuneMemory()
 	}
-	keys, err := cfg.Keyring()
+	keys, err := cfg.Keyring(ctx)
 	if err != nil {
 		return err
 	}
-	runner, err := cfg.NewRunner("candor " + version())
+	runner, err := cfg.NewRunner(ctx, "candor "+version())
 	if err != nil {
 		return err
 	}

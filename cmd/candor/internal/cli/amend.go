@@ -116,7 +116,7 @@ func approveAmendment(cmd *cobra.Command, cfg *config.Aggregator, path, configPa
 	if !yes {
 		return withHint(fmt.Errorf("nothing was signed"), "candor aggregator approve %s --config %s --yes", path, configPath)
 	}
-	complete, err := cfg.ApproveAmendment(a, path, time.Now())
+	complete, err := cfg.ApproveAmendment(cmd.Context(), a, path, time.Now())
 	if err != nil {
 		return err
 	}

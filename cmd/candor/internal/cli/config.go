@@ -31,10 +31,14 @@ func newConfigCmd() *cobra.Command {
 		Example: "  candor config check leader leader.yaml",
 		Args:    cobra.ExactArgs(2),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := config.Check(args[0], args[1]); err != nil {
+			warnings, err := config.Check(cmd.Context(), args[0], args[1])
+			if err != nil {
 				return err
 			}
-			_, err := fmt.Fprintf(cmd.OutOrStdout(), "%s: no problems\n", args[1])
+			for _, w := range warnings {
+				fmt.Fprintln(cmd.ErrOrStderr(), "Warning: "+w)
+			}
+			_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s: no problems\n", args[1])
 			return err
 		},
 	})

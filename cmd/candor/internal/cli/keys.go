@@ -1,6 +1,8 @@
 package cli
 
 import (
+	"crypto/rand"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -8,12 +10,13 @@ import (
 	"github.com/spf13/cobra"
 
 	"candor/cmd/candor/internal/config"
+	"candor/crypto/sign"
 	"candor/schema/round"
 )
 
 func newKeysCmd() *cobra.Command {
-	cmd := &cobra.Command{Use: "keys", Short: "Make key and token files, and rotate HPKE keys", Args: cobra.NoArgs}
-	cmd.AddCommand(newKeysGenerateCmd(), newKeysRotateCmd())
+	cmd := &cobra.Command{Use: "keys", Short: "Make key and token files, rotate HPKE keys, seal key files", Args: cobra.NoArgs}
+	cmd.AddCommand(newKeysGenerateCmd(), newKeysRotateCmd(), newKeysSealCmd(), newKeysUnsealCmd())
 	return cmd
 }
 
@@ -21,7 +24,7 @@ func newKeysCmd() *cobra.Command {
 var keyKinds = []string{"identity", "hpke", "token", "pair", "release", "store"}
 
 func newKeysGenerateCmd() *cobra.Command {
-	var suite string
+	var suite, server string
 	var id uint8
 	cmd := &cobra.Command{
 		Use:   "generate KIND FILE",
@@ -35,28 +38,36 @@ public configuration of an HPKE key, the ID of a store key. Of the other kinds e
   token     a bearer token, or the verify key of a plain DAP task
   pair      the secret that only the two operators share
   release   this server's noise and salts: never in the same backup as the store
-  store     seals what is secret in the store: on another disk than the store and its backups`,
+  store     seals what is secret in the store, and the other key files: on another disk than these and their backups
+
+With --config the file is sealed under the store key of that server; its name is then part of it. Without, it is in the clear; candor keys seal seals it later.`,
 		Example: "  candor keys generate identity identity.key\n  candor keys generate hpke hpke.key --suite x25519 --id 7\n  candor keys generate token collector.token",
 		Args:    cobra.ExactArgs(2),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return generateKey(cmd.OutOrStdout(), args[0], args[1], suite, id)
+			return generateKey(cmd, args[0], args[1], suite, id, server)
 		},
 		ValidArgs: keyKinds,
 	}
 	cmd.Flags().StringVar(&suite, "suite", "x-wing", "`SUITE` of an HPKE key: x-wing, x25519 or p-256")
+	cmd.Flags().StringVar(&server, "config", "", "configuration `FILE` of the server that the key is for: seal it under its store key")
 	cmd.Flags().Uint8Var(&id, "id", 1, "`ID` of an HPKE key, 0 to 255: no two keys of a server have the same")
 	return cmd
 }
 
-func generateKey(out io.Writer, kind, path, suite string, id uint8) error {
+func generateKey(cmd *cobra.Command, kind, path, suite string, id uint8, server string) error {
+	if kind == "store" && server != "" {
+		return usageError{errors.New("a store key is not sealed under another: leave --config out")}
+	}
 	var text []byte
 	var public string
 	switch kind {
 	case "identity":
-		var err error
-		if text, err = config.GenerateIdentity(); err != nil {
+		key, err := sign.GenerateKey(rand.Reader)
+		if err != nil {
 			return err
 		}
+		text = config.EncodeIdentity(key)
+		public = fmt.Sprintf("%s\nfingerprint: %s\n", key.PublicKey(), key.PublicKey().Fingerprint())
 	case "hpke":
 		file, hpke, err := config.GenerateHPKE(suite, id)
 		if err != nil {
@@ -71,15 +82,16 @@ func generateKey(out io.Writer, kind, path, suite string, id uint8) error {
 	default:
 		return usageError{fmt.Errorf("there is no kind of key %q; there are %s", kind, strings.Join(keyKinds, ", "))}
 	}
-	if err := config.WriteSecret(path, text); err != nil {
-		return fmt.Errorf("writing a key: %w", err)
-	}
-	if kind == "identity" {
-		key, err := config.LoadIdentity(path)
+	write := config.WriteSecret
+	if server != "" {
+		cfg, err := config.LoadAggregator(server)
 		if err != nil {
 			return err
 		}
-		public = fmt.Sprintf("%s\nfingerprint: %s\n", key.PublicKey(), key.PublicKey().Fingerprint())
+		write = func(path string, text []byte) error { return cfg.WriteSecret(cmd.Context(), kind, path, text) }
+	}
+	if err := write(path, text); err != nil {
+		return fmt.Errorf("writing a key: %w", err)
 	}
 	if kind == "store" {
 		key, err := config.LoadStoreKey(path)
@@ -88,7 +100,7 @@ func generateKey(out io.Writer, kind, path, suite string, id uint8) error {
 		}
 		public = fmt.Sprintf("id: %s\n", key.ID())
 	}
-	_, err := io.WriteString(out, public)
+	_, err := io.WriteString(cmd.OutOrStdout(), public)
 	return err
 }
 
@@ -98,14 +110,14 @@ func newKeysRotateCmd() *cobra.Command {
 		Use:   "rotate --config FILE",
 		Short: "Put a new HPKE key first and withdraw the old ones",
 		Long: `Make a new HPKE key, name it first in the configuration FILE, and mark the keys named there until now as withdrawn: they are
-advertised no longer and still open what was sealed to them. A running server takes it up within seconds. The operator's card beside the configuration is
+advertised no longer and still open what was sealed to them. The new key file is sealed under the store key, if there is one. A running server takes it up within seconds. The operator's card beside the configuration is
 written anew: send it to the secretariat. Rounds that were approved go on with the key that their document names.
 
 A withdrawn key is removed by hand, line and file, when nothing needs it any more: the command says until when that is not so.`,
 		Example: "  candor keys rotate --config leader.yaml",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			r, err := config.RotateHPKE(path, suite)
+			r, err := config.RotateHPKE(cmd.Context(), path, suite)
 			if err != nil {
 				return err
 			}

@@ -51,7 +51,7 @@ func registered(t *testing.T) map[string]bool {
 	if err != nil {
 		t.Fatal(err)
 	}
-	keys, err := (&config.Aggregator{HPKE: []config.HPKEKey{{File: path}}}).Keyring()
+	keys, err := (&config.Aggregator{HPKE: []config.HPKEKey{{File: path}}}).Keyring(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}

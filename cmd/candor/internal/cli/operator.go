@@ -24,12 +24,15 @@ func newOperatorInitCmd() *cobra.Command {
 		Short: "Make an aggregator's directory: keys, configuration, card",
 		Long: `Make a directory with this server's keys, an annotated configuration and its card. The card is public: send it to the
 secretariat. The fingerprint that is printed is what the other operator, the secretariat and every member pin:
-give it to them in a way that nobody can change, in person or by telephone.`,
+give it to them in a way that nobody can change, in person or by telephone.
+
+The store and the key files are sealed under a store key. By default it is the new file store.key beside them, which keeps backups from being read but not
+this disk: better give --store-key a file on another medium, which is made if it is not there, or env: or exec: with a key from elsewhere.`,
 		Example: "  candor aggregator init helper-server --role helper --operator 'Example Trust' --endpoint https://helper.example/",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o.Dir = args[0]
-			card, err := config.InitOperator(o)
+			card, err := config.InitOperator(cmd.Context(), o)
 			if err != nil {
 				return fmt.Errorf("making the aggregator's directory: %w", err)
 			}
@@ -44,6 +47,7 @@ give it to them in a way that nobody can change, in person or by telephone.`,
 	fs.StringVar(&o.Endpoint, "endpoint", "", "public `URL`, with a slash at its end (required)")
 	fs.StringVar(&o.Listen, "listen", "0.0.0.0:8443", "`ADDRESS` of the public listener")
 	fs.StringVar(&o.Private, "private-listen", "127.0.0.1:9090", "`ADDRESS` for health and metrics")
+	fs.StringVar(&o.StoreKey, "store-key", "file:store.key", "`SOURCE` of the store key: file:PATH, env:NAME, exec:COMMAND or none")
 	for _, name := range []string{"role", "operator", "endpoint"} {
 		_ = cmd.MarkFlagRequired(name) // the flags exist
 	}
@@ -147,7 +151,7 @@ func approve(cmd *cobra.Command, roundPath, configPath string, yes bool) error {
 		}
 		return withHint(fmt.Errorf("nothing was signed"), "candor aggregator approve %s --config %s --yes", roundPath, configPath)
 	}
-	complete, err := cfg.Approve(s)
+	complete, err := cfg.Approve(cmd.Context(), s)
 	if err != nil {
 		return err
 	}
@@ -156,7 +160,7 @@ func approve(cmd *cobra.Command, roundPath, configPath string, yes bool) error {
 	}
 	if complete {
 		fmt.Fprintf(cmd.OutOrStdout(), "Approved by all: this server runs round %s.\n", s.Document.ID)
-		runner, err := cfg.NewRunner("")
+		runner, err := cfg.NewRunner(cmd.Context(), "")
 		if err != nil {
 			return err
 		}

@@ -60,7 +60,7 @@ func (w *watcher) scan(ctx context.Context) error {
 	}
 	for _, f := range tasks {
 		w.take(ctx, f, "task refused", func(text []byte) ([]*aggregator.Task, error) {
-			t, err := config.ParseTask(f, text, w.runner.Peer, w.runner.Collector)
+			t, err := w.runner.PlainTask(ctx, f, text)
 			return []*aggregator.Task{t}, err
 		})
 	}
@@ -101,7 +101,7 @@ func (w *watcher) scanKeys(ctx context.Context) {
 	cfg, err := config.LoadAggregator(w.configPath)
 	var ring *aggregator.Keyring
 	if err == nil {
-		ring, err = cfg.Keyring()
+		ring, err = cfg.Keyring(ctx)
 	}
 	if err != nil {
 		w.log.ErrorContext(ctx, "HPKE keys not reloaded: those in use stay", "file", w.configPath, "err", err)

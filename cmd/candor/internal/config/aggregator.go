@@ -37,7 +37,8 @@ type Aggregator struct {
 	Store string `yaml:"store"`
 	// StoreKey is where the key comes from that what is secret in the store is sealed under: file:PATH (made by `candor aggregator init`), env:NAME, exec:COMMAND (run
 	// without a shell; it prints the key, as the tool of a key management service does), or none to keep the store in the clear. The key is 32 bytes in base64url.
-	// Without it the store and its backups cannot be read; an attacker who has it and one of them reads what the store holds. Keep it on another disk than either.
+	// The key files that are named below are sealed under it too. Without it neither they nor the store and its backups can be read; an attacker who has it and one of
+	// them reads what that holds. Keep it on another disk than any.
 	StoreKey string `yaml:"store_key"`
 	// StoreKeyBefore is the source of the key before, while `candor store rekey` goes from it to StoreKey. Default: none.
 	StoreKeyBefore string `yaml:"store_key_before,omitempty"`
@@ -85,6 +86,8 @@ type Aggregator struct {
 	// CacheLifetime is how long Clients of plain DAP tasks may keep this server's list of HPKE configurations; a withdrawn key is needed for at least
 	// twice as long. Default: 24h.
 	CacheLifetime Duration `yaml:"cache_lifetime,omitempty"`
+
+	opener *opener // of the secret files that are named here; nil opens none that is sealed
 }
 
 // TLS names the files of a certificate, which are read again when they change.
@@ -226,5 +229,6 @@ func ParseAggregator(path string, text []byte) (*Aggregator, error) {
 			*s = resolve(path, *s)
 		}
 	}
+	a.opener = &opener{config: path}
 	return &a, nil
 }

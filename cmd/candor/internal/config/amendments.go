@@ -1,6 +1,7 @@
 package config
 
 import (
+	"context"
 	"fmt"
 	"path/filepath"
 	"slices"
@@ -96,7 +97,7 @@ func (c Coalition) Amend(s *round.Signed, a *round.SignedAmendment, now time.Tim
 
 // ApproveAmendment adds the operator's signature to an amendment that the secretariat signed, of a round that this server runs, and installs it once it bears all
 // three. name is its file's name.
-func (a *Aggregator) ApproveAmendment(am *round.SignedAmendment, name string, now time.Time) (complete bool, err error) {
+func (a *Aggregator) ApproveAmendment(ctx context.Context, am *round.SignedAmendment, name string, now time.Time) (complete bool, err error) {
 	roundPath := filepath.Join(a.Rounds, am.Round+".json")
 	text, err := readFile(roundPath)
 	if err != nil {
@@ -119,7 +120,7 @@ func (a *Aggregator) ApproveAmendment(am *round.SignedAmendment, name string, no
 	if at := closes(s.Document, before); !now.Before(at) {
 		return false, fmt.Errorf("the window of round %s closed at %s: nothing about it changes any more", am.Round, at.Format(time.RFC3339))
 	}
-	key, err := LoadIdentity(a.Identity)
+	key, err := a.LoadIdentity(ctx)
 	if err != nil {
 		return false, err
 	}

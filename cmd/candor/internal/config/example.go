@@ -6,14 +6,14 @@ import (
 	"fmt"
 	"strings"
 
-	"candor/aggregator"
 	"candor/aggregator/httpapi"
 )
 
 // The values in the examples that InitOperator replaces.
 const (
-	exampleListen  = "0.0.0.0:8443"
-	examplePrivate = "127.0.0.1:9090"
+	exampleListen   = "0.0.0.0:8443"
+	examplePrivate  = "127.0.0.1:9090"
+	exampleStoreKey = "file:store.key"
 	// exampleFingerprint stands where an operator has to put a real one.
 	exampleFingerprint = "00000-00000-00000-00000-00000"
 )
@@ -59,50 +59,54 @@ func forRole(text, role string) string {
 	return strings.TrimRight(strings.Join(kept, "\n\n"), "\n") + "\n" // the last may have been left out
 }
 
-// Check reads a configuration of a kind and everything it names, and starts nothing.
-func Check(kind, path string) error {
+// Check reads a configuration of a kind and everything it names, and starts nothing. Warnings are about what works and could be safer.
+func Check(ctx context.Context, kind, path string) (warnings []string, err error) {
 	switch kind {
 	case "leader", "helper":
 		a, err := LoadAggregator(path)
 		if err != nil {
-			return err
+			return nil, err
 		}
-		if _, err := a.Keyring(); err != nil {
-			return err
-		}
-		if _, err := LoadIdentity(a.Identity); err != nil {
-			return err
-		}
-		if _, err := a.StoreKeys(context.Background()); err != nil {
-			return err
-		}
-		if err := a.checkTLS(); err != nil {
-			return err
-		}
-		runner, err := a.NewRunner("")
-		if err != nil {
-			return err
-		}
-		if _, err := a.PlainTasks(runner); err != nil {
-			return err
-		}
-		_, err = a.Approved()
-		return err
+		return a.check(ctx)
 	case "round":
 		text, err := readFile(path)
 		if err != nil {
-			return err
+			return nil, err
 		}
-		return parse(path, text, new(RoundPlan))
+		return nil, parse(path, text, new(RoundPlan))
 	case "task":
 		text, err := readFile(path)
 		if err != nil {
-			return err
+			return nil, err
 		}
-		_, err = ParseTask(path, text, aggregator.Token{}, aggregator.Token{})
-		return err
+		_, err = new(Runner).PlainTask(ctx, path, text)
+		return nil, err
 	}
-	return fmt.Errorf("there is no configuration of kind %q; kinds are %s", kind, strings.Join(Examples(), ", "))
+	return nil, fmt.Errorf("there is no configuration of kind %q; kinds are %s", kind, strings.Join(Examples(), ", "))
+}
+
+// check reads everything that the configuration of a server names.
+func (a *Aggregator) check(ctx context.Context) (warnings []string, err error) {
+	if _, err := a.StoreKeys(ctx); err != nil {
+		return nil, err
+	}
+	if _, err := a.Keyring(ctx); err != nil {
+		return nil, err
+	}
+	if err := a.checkTLS(); err != nil {
+		return nil, err
+	}
+	runner, err := a.NewRunner(ctx, "")
+	if err != nil {
+		return nil, err
+	}
+	if _, err := a.PlainTasks(ctx, runner); err != nil {
+		return nil, err
+	}
+	if _, err := a.Approved(); err != nil {
+		return nil, err
+	}
+	return a.warnings()
 }
 
 // checkTLS reads every TLS file that the configuration names.

@@ -95,7 +95,7 @@ func TestExamplesAreRefusedUnfilled(t *testing.T) {
 	if err := os.WriteFile(path, []byte(config.Example("task")), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	err := config.Check("task", path)
+	_, err := config.Check(t.Context(), "task", path)
 	if err == nil || strings.Count(err.Error(), "is the example's") != 2 || !strings.Contains(err.Error(), "reading the verify key") {
 		t.Errorf("the example of a task: %v", err)
 	}

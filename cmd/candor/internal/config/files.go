@@ -24,13 +24,16 @@ func joinLines(lines []string) []byte {
 	return []byte(strings.Join(lines, "\n") + "\n")
 }
 
-// replaceFile writes a file so that, whenever the machine stops, either the old text or the new one is there. The name that is written first begins with a dot.
+// replaceFile writes a file so that, whenever the machine stops, either the old text or the new one is there, and it keeps its owner. The name that is written first begins with a dot.
 func replaceFile(path string, text []byte, mode os.FileMode) error {
 	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-*")
 	if err != nil {
 		return err
 	}
 	_, err = f.Write(text)
+	if err == nil {
+		err = keepOwner(f, path)
+	}
 	if err == nil {
 		err = f.Chmod(mode)
 	}

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"context"
 	"crypto/rand"
 	"encoding/base64"
 	"fmt"
@@ -38,9 +39,13 @@ func GenerateHPKE(suite string, id uint8) (file []byte, config dap.HpkeConfig, e
 	return []byte(text), config, nil
 }
 
-// LoadHPKE reads an HPKE key file.
+// LoadHPKE reads an HPKE key file that is not sealed.
 func LoadHPKE(path string) (dap.HpkeConfig, *seal.PrivateKey, error) {
-	text, err := readFile(path)
+	return (*opener)(nil).hpke(context.Background(), path)
+}
+
+func (o *opener) hpke(ctx context.Context, path string) (dap.HpkeConfig, *seal.PrivateKey, error) {
+	text, err := o.read(ctx, kindHPKE, path)
 	if err != nil {
 		return dap.HpkeConfig{}, nil, fmt.Errorf("reading an HPKE key: %w", err)
 	}
@@ -75,10 +80,10 @@ func parseSecret(path string, text []byte, v any) error {
 }
 
 // Keyring reads the HPKE keys of an aggregator.
-func (a *Aggregator) Keyring() (*aggregator.Keyring, error) {
+func (a *Aggregator) Keyring(ctx context.Context) (*aggregator.Keyring, error) {
 	keys := make([]aggregator.Key, len(a.HPKE))
 	for i, k := range a.HPKE {
-		config, private, err := LoadHPKE(k.File)
+		config, private, err := a.opener.hpke(ctx, k.File)
 		if err != nil {
 			return nil, err
 		}
@@ -94,15 +99,23 @@ func GenerateToken() []byte {
 	return []byte(base64.RawURLEncoding.EncodeToString(b[:]) + "\n")
 }
 
-// LoadToken reads a token file: one line. An empty path is the empty token.
+// LoadToken reads a token file that is not sealed: one line. An empty path is the empty token.
 func LoadToken(path string) (aggregator.Token, error) {
+	return (*opener)(nil).token(context.Background(), path)
+}
+
+func (o *opener) token(ctx context.Context, path string) (aggregator.Token, error) {
 	if path == "" {
 		return aggregator.Token{}, nil
 	}
-	text, err := readFile(path)
+	text, err := o.read(ctx, kindToken, path)
 	if err != nil {
 		return aggregator.Token{}, fmt.Errorf("reading a token: %w", err)
 	}
+	return parseToken(path, text)
+}
+
+func parseToken(path string, text []byte) (aggregator.Token, error) {
 	token := strings.TrimSpace(string(text))
 	if len(token) < 22 || strings.ContainsAny(token, " \t\r\n") {
 		return aggregator.Token{}, fmt.Errorf("reading a token: %s does not hold one line of at least 22 characters (128 bits)", path)
@@ -111,29 +124,33 @@ func LoadToken(path string) (aggregator.Token, error) {
 }
 
 // LoadPairSecret reads the secret of the two operators, made as a token is.
-func LoadPairSecret(path string) (*aggregator.PairSecret, error) {
-	b, err := load32(path)
+func (a *Aggregator) LoadPairSecret(ctx context.Context) (*aggregator.PairSecret, error) {
+	b, err := a.opener.load32(ctx, kindPair, a.PairSecret)
 	if err != nil {
 		return nil, fmt.Errorf("reading the pair secret: %w", err)
 	}
 	return aggregator.NewPairSecret(b), nil
 }
 
-// LoadReleaseKey reads the key of an aggregator's release stream, made as a token is.
-func LoadReleaseKey(path string) (*aggregator.ReleaseKey, error) {
-	b, err := load32(path)
+// LoadReleaseKey reads the key of the server's release stream, made as a token is.
+func (a *Aggregator) LoadReleaseKey(ctx context.Context) (*aggregator.ReleaseKey, error) {
+	b, err := a.opener.load32(ctx, kindRelease, a.ReleaseKey)
 	if err != nil {
 		return nil, fmt.Errorf("reading the release key: %w", err)
 	}
 	return aggregator.NewReleaseKey(b), nil
 }
 
-// load32 reads a file with one line of 32 bytes in base64url.
-func load32(path string) (secret [32]byte, err error) {
-	text, err := readFile(path)
+func (o *opener) load32(ctx context.Context, kind, path string) (secret [32]byte, err error) {
+	text, err := o.read(ctx, kind, path)
 	if err != nil {
 		return secret, err
 	}
+	return parse32(path, text)
+}
+
+// parse32 reads one line of 32 bytes in base64url.
+func parse32(path string, text []byte) (secret [32]byte, err error) {
 	b, err := base64.RawURLEncoding.Strict().DecodeString(strings.TrimSpace(string(text)))
 	if err != nil || len(b) != len(secret) {
 		return secret, fmt.Errorf("%s does not hold one line of 32 bytes in base64url", path)

@@ -1,12 +1,17 @@
 package config
 
 import (
+	"cmp"
+	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
+
+	"github.com/goccy/go-yaml"
 
 	"candor/crypto/sign"
 	"candor/schema/round"
@@ -20,11 +25,12 @@ type Operator struct {
 	Endpoint string // public URL
 	Listen   string
 	Private  string
+	StoreKey string // source of the store key, as the configuration has it; "" is file:store.key
 }
 
-// InitOperator makes the directory of an aggregator: its keys, an annotated configuration, and the card for the secretariat. What comes from others is not yet
-// there: the pair secret, tokens, and fingerprints to pin.
-func InitOperator(o Operator) (round.Card, error) {
+// InitOperator makes the directory of an aggregator: its keys, sealed under the store key, an annotated configuration, and the card for the secretariat. A store key that is
+// a file is made unless it is there. What comes from others is not yet there: the pair secret, tokens, and fingerprints to pin.
+func InitOperator(ctx context.Context, o Operator) (round.Card, error) {
 	if o.Role != round.ByLeader && o.Role != round.ByHelper {
 		return round.Card{}, fmt.Errorf("an aggregator is a leader or a helper, not a %q", o.Role)
 	}
@@ -39,31 +45,59 @@ func InitOperator(o Operator) (round.Card, error) {
 	if err != nil {
 		return round.Card{}, err
 	}
-	text, err := round.EncodeHPKE(hpke)
+	public, err := round.EncodeHPKE(hpke)
 	if err != nil {
 		return round.Card{}, err
 	}
-	yaml := Example(o.Role)
-	yaml = strings.Replace(yaml, exampleListen, o.Listen, 1)
-	yaml = strings.Replace(yaml, examplePrivate, o.Private, 1)
+	text := strings.Replace(Example(o.Role), exampleListen, o.Listen, 1)
+	text = strings.Replace(text, examplePrivate, o.Private, 1)
+	path := filepath.Join(o.Dir, o.Role+".yaml")
+	a := &Aggregator{Identity: filepath.Join(o.Dir, "identity.key")}
+	if text, err = a.initStoreKey(ctx, path, text, cmp.Or(o.StoreKey, exampleStoreKey)); err != nil {
+		return round.Card{}, err
+	}
 	for _, f := range []struct {
-		name string
-		text []byte
-	}{{"identity.key", identity}, {"hpke.key", hpkeFile}, {"release.key", GenerateToken()}, {"store.key", GenerateToken()}, {o.Role + ".yaml", []byte(yaml)}} {
-		if err := WriteSecret(filepath.Join(o.Dir, f.name), f.text); err != nil {
+		kind, name string
+		text       []byte
+	}{{kindIdentity, "identity.key", identity}, {kindHPKE, "hpke.key", hpkeFile}, {kindRelease, "release.key", GenerateToken()}} {
+		if err := a.WriteSecret(ctx, f.kind, filepath.Join(o.Dir, f.name), f.text); err != nil {
 			return round.Card{}, err
 		}
 	}
-	key, err := LoadIdentity(filepath.Join(o.Dir, "identity.key"))
+	if err := WriteSecret(path, []byte(text)); err != nil {
+		return round.Card{}, err
+	}
+	key, err := parseIdentity(a.Identity, identity)
 	if err != nil {
 		return round.Card{}, err
 	}
-	card := round.NewCard(o.Role, round.Aggregator{Operator: o.Name, Endpoint: o.Endpoint, HPKE: text}, key)
+	card := round.NewCard(o.Role, round.Aggregator{Operator: o.Name, Endpoint: o.Endpoint, HPKE: public}, key)
 	line, err := card.Line()
 	if err != nil {
 		return card, err
 	}
 	return card, os.WriteFile(filepath.Join(o.Dir, o.Role+".card"), []byte(line+"\n"), 0o644)
+}
+
+// initStoreKey makes or reads the store key of a new server and writes its source into the text of the configuration.
+func (a *Aggregator) initStoreKey(ctx context.Context, path, text, source string) (string, error) {
+	if problem := checkStoreKey(source); problem != "" {
+		return "", fmt.Errorf("the store key %q %s", source, problem)
+	}
+	a.StoreKey = resolveStoreKey(path, source)
+	if file, ok := a.storeKeyFile(); ok {
+		if err := WriteSecret(file, GenerateToken()); err != nil && !errors.Is(err, fs.ErrExist) {
+			return "", err
+		}
+	}
+	if _, err := a.StoreKeys(ctx); err != nil {
+		return "", err
+	}
+	value, err := yaml.Marshal(source) // in quotes where YAML needs them
+	if err != nil {
+		return "", err
+	}
+	return strings.Replace(text, "store_key: "+exampleStoreKey, "store_key: "+strings.TrimSpace(string(value)), 1), nil
 }
 
 // Pair makes what only the two operators share: the pair secret and the token by which the Leader proves itself. The first operator calls it with the other's
@@ -99,7 +133,7 @@ func Pin(path string, trust round.Trust) error {
 
 // Approve adds the operator's signature to a round that the secretariat signed, and installs it among the rounds that the server runs once it bears all
 // three. Overlap with another approved round is refused.
-func (a *Aggregator) Approve(s *round.Signed) (complete bool, err error) {
+func (a *Aggregator) Approve(ctx context.Context, s *round.Signed) (complete bool, err error) {
 	if err := s.Verify(a.Trust, round.BySecretariat); err != nil {
 		return false, err
 	}
@@ -109,7 +143,7 @@ func (a *Aggregator) Approve(s *round.Signed) (complete bool, err error) {
 	if err := a.refuseOverlap(s); err != nil {
 		return false, err
 	}
-	key, err := LoadIdentity(a.Identity)
+	key, err := a.LoadIdentity(ctx)
 	if err != nil {
 		return false, err
 	}
@@ -117,7 +151,7 @@ func (a *Aggregator) Approve(s *round.Signed) (complete bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	if err := a.holdsHPKE(s.Document, by); err != nil {
+	if err := a.holdsHPKE(ctx, s.Document, by); err != nil {
 		return false, err
 	}
 	if err := s.Sign(by, key); err != nil {

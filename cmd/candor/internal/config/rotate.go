@@ -1,6 +1,7 @@
 package config
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -32,15 +33,15 @@ type WithdrawnKey struct {
 	Rounds []string      // approved rounds whose reports are sealed to it: kept until all of them are collected and released
 }
 
-// RotateHPKE makes a new HPKE key of a suite and names it first in the configuration at path; the keys named until now are withdrawn. Comments and all else in the file are
+// RotateHPKE makes a new HPKE key of a suite, sealed if there is a store key, and names it first in the configuration at path; the keys named until now are withdrawn. Comments and all else in the file are
 // untouched. A running server takes the change up by itself. Rounds that were approved go on with the key that they name; the operator's card beside the
 // configuration, if it is there, is written anew for the rounds to come.
-func RotateHPKE(path, suite string) (*Rotation, error) {
+func RotateHPKE(ctx context.Context, path, suite string) (*Rotation, error) {
 	a, err := LoadAggregator(path)
 	if err != nil {
 		return nil, err
 	}
-	if _, err := a.Keyring(); err != nil {
+	if _, err := a.Keyring(ctx); err != nil {
 		return nil, err
 	}
 	r := new(Rotation)
@@ -51,7 +52,7 @@ func RotateHPKE(path, suite string) (*Rotation, error) {
 		return nil, err
 	}
 	for _, k := range a.HPKE {
-		config, _, err := LoadHPKE(k.File)
+		config, _, err := a.opener.hpke(ctx, k.File)
 		if err != nil {
 			return nil, err
 		}
@@ -77,14 +78,14 @@ func RotateHPKE(path, suite string) (*Rotation, error) {
 		return nil, err
 	}
 	r.Config = config
-	if r.File, err = writeNewKey(filepath.Dir(path), int(id), secret); err != nil {
+	if r.File, err = a.writeNewKey(ctx, filepath.Dir(path), int(id), secret); err != nil {
 		return nil, err
 	}
 	if err := renameKeys(path, a, r.File); err != nil {
 		// Nothing names the key, and nothing was sealed to it.
 		return nil, errors.Join(err, os.Remove(filepath.Join(filepath.Dir(path), r.File)))
 	}
-	r.Card, err = a.renewCard(filepath.Dir(path), config)
+	r.Card, err = a.renewCard(ctx, filepath.Dir(path), config)
 	return r, err
 }
 
@@ -110,13 +111,13 @@ func freeID(used map[dap.HpkeConfigID]bool) (dap.HpkeConfigID, bool) {
 }
 
 // writeNewKey writes hpke-ID.key, or the first name like it that is free, and returns the name.
-func writeNewKey(dir string, id int, secret []byte) (string, error) {
+func (a *Aggregator) writeNewKey(ctx context.Context, dir string, id int, secret []byte) (string, error) {
 	for n := 0; ; n++ {
 		name := "hpke-" + strconv.Itoa(id) + ".key"
 		if n > 0 {
 			name = fmt.Sprintf("hpke-%d-%d.key", id, n)
 		}
-		err := WriteSecret(filepath.Join(dir, name), secret)
+		err := a.WriteSecret(ctx, kindHPKE, filepath.Join(dir, name), secret)
 		if errors.Is(err, fs.ErrExist) {
 			continue
 		}
@@ -172,7 +173,7 @@ func renameKeys(path string, before *Aggregator, name string) error {
 }
 
 // renewCard writes the operator's card with a new HPKE configuration, signed with the server's identity.
-func (a *Aggregator) renewCard(dir string, config dap.HpkeConfig) (string, error) {
+func (a *Aggregator) renewCard(ctx context.Context, dir string, config dap.HpkeConfig) (string, error) {
 	for _, role := range []string{round.ByLeader, round.ByHelper} {
 		path := filepath.Join(dir, role+".card")
 		text, err := readFile(path)
@@ -186,7 +187,7 @@ func (a *Aggregator) renewCard(dir string, config dap.HpkeConfig) (string, error
 		if err != nil {
 			return "", fmt.Errorf("renewing %s: %w", path, err)
 		}
-		key, err := LoadIdentity(a.Identity)
+		key, err := a.LoadIdentity(ctx)
 		if err != nil {
 			return "", err
 		}
@@ -203,13 +204,13 @@ func (a *Aggregator) renewCard(dir string, config dap.HpkeConfig) (string, error
 }
 
 // holdsHPKE refuses a round whose members would seal to a key that this server, the aggregator "by" of the round, does not have: nobody could open their reports.
-func (a *Aggregator) holdsHPKE(d *round.Document, by string) error {
+func (a *Aggregator) holdsHPKE(ctx context.Context, d *round.Document, by string) error {
 	named := d.Leader.HPKE
 	if by == round.ByHelper {
 		named = d.Helper.HPKE
 	}
 	for _, k := range a.HPKE {
-		config, _, err := LoadHPKE(k.File)
+		config, _, err := a.opener.hpke(ctx, k.File)
 		if err != nil {
 			return err
 		}

@@ -14,7 +14,7 @@ import (
 func newServer(t *testing.T, role string) string {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), role)
-	if _, err := config.InitOperator(config.Operator{Dir: dir, Role: role, Name: "Example", Endpoint: "https://example.org/", Listen: "127.0.0.1:0", Private: "127.0.0.1:0"}); err != nil {
+	if _, err := config.InitOperator(t.Context(), config.Operator{Dir: dir, Role: role, Name: "Example", Endpoint: "https://example.org/", Listen: "127.0.0.1:0", Private: "127.0.0.1:0"}); err != nil {
 		t.Fatal(err)
 	}
 	path := filepath.Join(dir, role+".yaml")
@@ -40,7 +40,7 @@ func read(t *testing.T, path string) string {
 func TestRotateHPKE(t *testing.T) {
 	path := newServer(t, "helper")
 	before := read(t, path)
-	r, err := config.RotateHPKE(path, "x-wing")
+	r, err := config.RotateHPKE(t.Context(), path, "x-wing")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -52,7 +52,7 @@ func TestRotateHPKE(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ring, err := a.Keyring()
+	ring, err := a.Keyring(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -75,7 +75,7 @@ func TestRotateHPKERefusesWhatItCannotEdit(t *testing.T) {
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := config.RotateHPKE(path, "x-wing"); err == nil || !strings.Contains(err.Error(), "one `- file: NAME` a line; nothing was changed") {
+	if _, err := config.RotateHPKE(t.Context(), path, "x-wing"); err == nil || !strings.Contains(err.Error(), "one `- file: NAME` a line; nothing was changed") {
 		t.Errorf("error %v", err)
 	}
 	if read(t, path) != text {
@@ -94,7 +94,7 @@ func TestRotateHPKEAgain(t *testing.T) {
 		t.Fatal(err)
 	}
 	for want := 2; want < 5; want++ {
-		r, err := config.RotateHPKE(path, "x25519")
+		r, err := config.RotateHPKE(t.Context(), path, "x25519")
 		if err != nil {
 			t.Fatal(err)
 		}

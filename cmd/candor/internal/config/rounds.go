@@ -1,6 +1,7 @@
 package config
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -23,26 +24,27 @@ type Runner struct {
 	Peer      aggregator.Token
 	Collector aggregator.Token // empty at the Helper
 
+	opener  *opener                    // of the secret files that plain tasks name
 	running map[string]*round.Document // by id
 }
 
 // NewRunner reads what a server's configuration says about rounds.
-func (a *Aggregator) NewRunner(software string) (*Runner, error) {
-	r := &Runner{Trust: a.Trust, Software: software}
+func (a *Aggregator) NewRunner(ctx context.Context, software string) (*Runner, error) {
+	r := &Runner{Trust: a.Trust, Software: software, opener: a.opener}
 	var err error
-	if r.Secret, err = LoadPairSecret(a.PairSecret); err != nil {
+	if r.Secret, err = a.LoadPairSecret(ctx); err != nil {
 		return nil, err
 	}
-	if r.Identity, err = LoadIdentity(a.Identity); err != nil {
+	if r.Identity, err = a.LoadIdentity(ctx); err != nil {
 		return nil, err
 	}
-	if r.Key, err = LoadReleaseKey(a.ReleaseKey); err != nil {
+	if r.Key, err = a.LoadReleaseKey(ctx); err != nil {
 		return nil, err
 	}
-	if r.Peer, err = LoadToken(a.PeerToken); err != nil {
+	if r.Peer, err = a.opener.token(ctx, a.PeerToken); err != nil {
 		return nil, err
 	}
-	r.Collector, err = LoadToken(a.CollectorToken)
+	r.Collector, err = a.opener.token(ctx, a.CollectorToken)
 	return r, err
 }
 

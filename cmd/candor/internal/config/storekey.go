@@ -62,9 +62,14 @@ func (a *Aggregator) StoreKeys(ctx context.Context) ([]*sealstore.WrappingKey, e
 	return keys, nil
 }
 
+// storeKeyFile returns the path of the store key, if it is a file.
+func (a *Aggregator) storeKeyFile() (path string, ok bool) {
+	return strings.CutPrefix(a.StoreKey, "file:")
+}
+
 // LoadStoreKey reads the wrapping key of a file, as `candor keys generate store` makes it.
 func LoadStoreKey(path string) (*sealstore.WrappingKey, error) {
-	secret, err := load32(path)
+	secret, err := loadStoreKey(context.Background(), "file:"+path)
 	if err != nil {
 		return nil, fmt.Errorf("reading the store key: %w", err)
 	}
@@ -77,7 +82,11 @@ func loadStoreKey(ctx context.Context, source string) (secret [32]byte, err erro
 	var text []byte
 	switch kind {
 	case "file":
-		return load32(rest)
+		text, err := readFile(rest)
+		if err != nil {
+			return secret, err
+		}
+		return parse32(rest, text)
 	case "env":
 		value, ok := os.LookupEnv(rest)
 		if !ok {

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"context"
 	"encoding/base64"
 	"fmt"
 	"maps"
@@ -114,15 +115,15 @@ func (c *TaskConfiguration) encode(p *problems) []byte {
 	return encoded
 }
 
-// ParseTask reads the text of a task file that was read from path, and the key and token files that it names. peer and collector are the tokens of tasks that name none.
-// Every problem is reported.
-func ParseTask(path string, text []byte, peer, collector aggregator.Token) (*aggregator.Task, error) {
+// PlainTask reads the text of a task file that was read from path, and the key and token files that it names. A task that names no tokens has the server's. Every
+// problem is reported.
+func (r *Runner) PlainTask(ctx context.Context, path string, text []byte) (*aggregator.Task, error) {
 	var f TaskFile
 	if err := parse(path, text, &f); err != nil {
 		return nil, err
 	}
 	p := &problems{path: path, text: text}
-	t := &aggregator.Task{VerifyKeys: make(map[uint8]aggregator.VerifyKey), KeyID: f.UseKey, PeerToken: peer, CollectorToken: collector}
+	t := &aggregator.Task{VerifyKeys: make(map[uint8]aggregator.VerifyKey), KeyID: f.UseKey, PeerToken: r.Peer, CollectorToken: r.Collector}
 	id, err := dap.ParseTaskID(f.ID)
 	if err != nil {
 		p.at("$.id", "%v", err)
@@ -162,7 +163,7 @@ func ParseTask(path string, text []byte, peer, collector aggregator.Token) (*agg
 			p.at(at, "verify key %d is there twice", k.ID)
 			continue
 		}
-		secret, err := load32(resolve(path, k.File))
+		secret, err := r.opener.load32(ctx, kindToken, resolve(path, k.File))
 		if err != nil {
 			p.at(at, "reading the verify key: %v", err)
 			continue
@@ -176,7 +177,7 @@ func ParseTask(path string, text []byte, peer, collector aggregator.Token) (*agg
 		if own.file == "" {
 			continue
 		}
-		if *own.token, err = LoadToken(resolve(path, own.file)); err != nil {
+		if *own.token, err = r.opener.token(ctx, resolve(path, own.file)); err != nil {
 			p.at("$."+own.name, "%v", err)
 		}
 	}
@@ -207,7 +208,7 @@ func TaskFiles(dir string) (files []string, err error) {
 }
 
 // PlainTasks reads the plain tasks of a server.
-func (a *Aggregator) PlainTasks(r *Runner) (tasks []*aggregator.Task, err error) {
+func (a *Aggregator) PlainTasks(ctx context.Context, r *Runner) (tasks []*aggregator.Task, err error) {
 	files, err := TaskFiles(a.Tasks)
 	if err != nil {
 		return nil, err
@@ -217,7 +218,7 @@ func (a *Aggregator) PlainTasks(r *Runner) (tasks []*aggregator.Task, err error)
 		if err != nil {
 			return nil, fmt.Errorf("reading a task: %w", err)
 		}
-		t, err := ParseTask(f, text, r.Peer, r.Collector)
+		t, err := r.PlainTask(ctx, f, text)
 		if err != nil {
 			return nil, err
 		}

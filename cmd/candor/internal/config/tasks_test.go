@@ -38,9 +38,9 @@ func newTask(t *testing.T) (text, path string) {
 	return text, filepath.Join(dir, "task.yaml")
 }
 
-func TestParseTask(t *testing.T) {
+func TestPlainTask(t *testing.T) {
 	text, path := newTask(t)
-	task, err := config.ParseTask(path, []byte(text), aggregator.NewToken("the-server's-peer-token"), aggregator.NewToken("the-server's-collector-token"))
+	task, err := (&config.Runner{Peer: aggregator.NewToken("the-server's-peer-token"), Collector: aggregator.NewToken("the-server's-collector-token")}).PlainTask(t.Context(), path, []byte(text))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -57,7 +57,7 @@ func TestParseTask(t *testing.T) {
 	encoded := base64.RawURLEncoding.EncodeToString(task.Encoded)
 	before, rest, _ := strings.Cut(text, "configuration:\n")
 	_, after, _ := strings.Cut(rest, "\nverify_keys:")
-	again, err := config.ParseTask(path, []byte(before+"encoded: "+encoded+"\nverify_keys:"+after), aggregator.NewToken("the-server's-peer-token"), aggregator.Token{})
+	again, err := (&config.Runner{Peer: aggregator.NewToken("the-server's-peer-token")}).PlainTask(t.Context(), path, []byte(before+"encoded: "+encoded+"\nverify_keys:"+after))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -66,10 +66,10 @@ func TestParseTask(t *testing.T) {
 	}
 }
 
-func TestParseTaskInterval(t *testing.T) {
+func TestPlainTaskInterval(t *testing.T) {
 	text, path := newTask(t)
 	text = strings.Replace(text, "  vdaf:\n", "  interval: {start: 100, duration: 24}\n  vdaf:\n", 1)
-	task, err := config.ParseTask(path, []byte(text), aggregator.Token{}, aggregator.Token{})
+	task, err := (&config.Runner{}).PlainTask(t.Context(), path, []byte(text))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -78,7 +78,7 @@ func TestParseTaskInterval(t *testing.T) {
 	}
 }
 
-func TestParseTaskRefuses(t *testing.T) {
+func TestPlainTaskRefuses(t *testing.T) {
 	text, path := newTask(t)
 	if err := os.WriteFile(filepath.Join(filepath.Dir(path), "short.key"), []byte("abcd\n"), 0o600); err != nil {
 		t.Fatal(err)
@@ -98,16 +98,16 @@ func TestParseTaskRefuses(t *testing.T) {
 		if changed == text {
 			t.Fatalf("%s changes nothing", test.name)
 		}
-		if _, err := config.ParseTask(path, []byte(changed), aggregator.Token{}, aggregator.Token{}); err == nil || !strings.Contains(err.Error(), test.want) {
+		if _, err := (&config.Runner{}).PlainTask(t.Context(), path, []byte(changed)); err == nil || !strings.Contains(err.Error(), test.want) {
 			t.Errorf("%s: error %v, want one with %q", test.name, err, test.want)
 		}
 	}
 }
 
 // The task of a round comes from its document alone.
-func TestParseTaskRefusesRounds(t *testing.T) {
+func TestPlainTaskRefusesRounds(t *testing.T) {
 	text, path := newTask(t)
-	task, err := config.ParseTask(path, []byte(text), aggregator.Token{}, aggregator.Token{})
+	task, err := (&config.Runner{}).PlainTask(t.Context(), path, []byte(text))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -124,16 +124,16 @@ func TestParseTaskRefusesRounds(t *testing.T) {
 	before, rest, _ := strings.Cut(text, "configuration:\n")
 	_, after, _ := strings.Cut(rest, "\nverify_keys:")
 	text = before + "encoded: " + base64.RawURLEncoding.EncodeToString(encoded) + "\nverify_keys:" + after
-	if _, err := config.ParseTask(path, []byte(text), aggregator.Token{}, aggregator.Token{}); err == nil || !strings.Contains(err.Error(), "this is the task of a round") {
+	if _, err := (&config.Runner{}).PlainTask(t.Context(), path, []byte(text)); err == nil || !strings.Contains(err.Error(), "this is the task of a round") {
 		t.Errorf("error %v", err)
 	}
 }
 
-func FuzzParseTask(f *testing.F) {
+func FuzzPlainTask(f *testing.F) {
 	f.Add([]byte(config.Example("task")))
 	f.Add([]byte("id: " + taskID + "\nencoded: AAAA\nverify_keys: [{id: 1, file: x}]\n"))
 	f.Fuzz(func(t *testing.T, text []byte) {
-		task, err := config.ParseTask(filepath.Join("no", "such", "directory", "x.yaml"), text, aggregator.Token{}, aggregator.Token{})
+		task, err := (&config.Runner{}).PlainTask(t.Context(), filepath.Join("no", "such", "directory", "x.yaml"), text)
 		if err == nil {
 			t.Errorf("a task without a verify key passes: %v", task.ID)
 		}

@@ -65,8 +65,8 @@ type operator struct {
 }
 
 // setUp plays what the parties do before a round: keys, the pairing of the operators, the roster, the round document and its signatures.
-func (d *demo) setUp(context.Context) error {
-	p, err := d.newParties()
+func (d *demo) setUp(ctx context.Context) error {
+	p, err := d.newParties(ctx)
 	if err != nil {
 		return err
 	}
@@ -75,7 +75,7 @@ func (d *demo) setUp(context.Context) error {
 }
 
 // newParties empties the demo's directory and makes the keys and the directories of the secretariat and both operators.
-func (d *demo) newParties() (p parties, err error) {
+func (d *demo) newParties(ctx context.Context) (p parties, err error) {
 	if err := prepareDir(d.Out); err != nil {
 		return p, err
 	}
@@ -96,7 +96,7 @@ func (d *demo) newParties() (p parties, err error) {
 	trust := fmt.Sprintf("trust:\n  secretariat: %s\n  leader: %s\n  helper: %s\n", p.trust.Secretariat, p.trust.Leader, p.trust.Helper)
 	pair, peer, collectorToken := config.GenerateToken(), config.GenerateToken(), config.GenerateToken()
 	for _, o := range p.operators {
-		if err := d.configure(o, trust, pair, peer, collectorToken); err != nil {
+		if err := d.configure(ctx, o, trust, pair, peer, collectorToken); err != nil {
 			return p, err
 		}
 	}
@@ -150,8 +150,8 @@ func (d *demo) newOperator(role string) (o operator, err error) {
 	return o, config.WriteSecret(d.dir(role, "hpke.key"), file)
 }
 
-// configure writes an operator's configuration and what it was given by others.
-func (d *demo) configure(o operator, trust string, pair, peer, collectorToken []byte) error {
+// configure writes an operator's configuration and what it was given by others, and seals its key files.
+func (d *demo) configure(ctx context.Context, o operator, trust string, pair, peer, collectorToken []byte) error {
 	if err := os.Mkdir(d.dir(o.role, "rounds"), 0o700); err != nil {
 		return err
 	}
@@ -168,7 +168,12 @@ func (d *demo) configure(o operator, trust string, pair, peer, collectorToken []
 			return err
 		}
 	}
-	return nil
+	cfg, err := config.LoadAggregator(d.dir(o.role, o.role+".yaml"))
+	if err != nil {
+		return err
+	}
+	_, err = cfg.SealKeys(ctx, false)
+	return err
 }
 
 // freeAddress returns a loopback address that nobody listens on now.

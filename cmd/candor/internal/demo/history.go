@@ -62,8 +62,8 @@ func (r *playedRound) doc() *round.Document { return r.signed.Document }
 
 // newHistory plans all rounds and has them signed. It does so twice: how long the first time takes tells how long the members will need on this machine, as busy as
 // it is now.
-func (d *demo) newHistory(context.Context) error {
-	p, err := d.newParties()
+func (d *demo) newHistory(ctx context.Context) error {
+	p, err := d.newParties(ctx)
 	if err != nil {
 		return err
 	}

@@ -272,10 +272,7 @@ func everything(t *testing.T, out, role string, task *round.Task, r *recorder) (
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, key, err := config.LoadHPKE(filepath.Join(out, role, "hpke.key"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	key := hpkeKeyOf(t, out, role)
 	me := map[string]dap.Role{"leader": dap.Leader, "helper": dap.Helper}[role]
 	open := func(metadata dap.ReportMetadata, publicShare []byte, ct dap.HpkeCiphertext) {
 		encoded, err := dap.Marshal(metadata)
@@ -309,6 +306,24 @@ func everything(t *testing.T, out, role string, task *round.Task, r *recorder) (
 		}
 	}
 	return view, opened
+}
+
+// hpkeKeyOf returns a server's HPKE key, which is sealed.
+func hpkeKeyOf(t *testing.T, out, role string) *seal.PrivateKey {
+	t.Helper()
+	cfg, err := config.LoadAggregator(filepath.Join(out, role, role+".yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	if _, err := cfg.UnsealKeys(t.Context(), dir); err != nil {
+		t.Fatal(err)
+	}
+	_, key, err := config.LoadHPKE(filepath.Join(dir, "hpke.key"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return key
 }
 
 func openShare(key *seal.PrivateKey, task *round.Task, me dap.Role, metadata, publicShare []byte, ct dap.HpkeCiphertext) ([]byte, error) {
