@@ -5,8 +5,8 @@
 // powers of joint randomness) are held as elements ([Elem64], [Elem128]) in whatever internal representation makes
 // the product of a coefficient and an encoded share cheap, so that no pass over a share ever converts it.
 //
-// Every function runs in time that depends on lengths only, never on values, unless its comment says otherwise. Long vectors of Field128
-// run on vector instructions where the CPU has them (see [Path]), with the same results.
+// Every function runs in time that depends on lengths only, never on values, unless its comment says otherwise. Long vectors of Field128,
+// and sums in Field64 that bits select, run on vector instructions where the CPU has them (see [Path]), with the same results.
 // Code above is generic over [Field], whose methods do whole-vector work; the two implementations are
 // [F64] and [F128]. (VDAF, Finite Fields.)
 package field

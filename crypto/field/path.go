@@ -2,7 +2,7 @@ package field
 
 import "slices"
 
-// A path is a way to run the vector functions of Field128. The faster a path, the greater its number.
+// A path is a way to run the vector functions. The faster a path, the greater its number.
 type path uint8
 
 const (
@@ -16,7 +16,7 @@ var pathNames = [...]string{pathGo: "go", pathAVX2: "avx2", pathIFMA: "ifma"}
 // current is what the package runs on. It is written only by SetPath.
 var current = fastest()
 
-// Path names what long vectors of Field128 run on: "go", "avx2" or "ifma".
+// Path names what long vectors run on: "go", "avx2" or "ifma".
 func Path() string { return pathNames[current] }
 
 // Paths names the paths that this CPU and build can take, "go" first, the fastest last.

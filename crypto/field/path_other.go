@@ -16,6 +16,8 @@ func weighManyIFMA(_, _ []byte, _ int, _ uint64) bool { return false }
 
 func rangeWiresIFMA(_, _, _ []byte, _, _ []Elem128, _ Elem128, _ []Elem128) bool { return false }
 
+func (F64) GatedSums([]Elem64, Elem64, []Elem64, []byte) bool { return false }
+
 func pairSumsIFMA(_, _ []Elem128, _, _ []byte, _ []Elem128) bool { return false }
 
 func sumAllEitherAVX2(_, _ []Elem128, _ []byte, _ int, _ []Elem128) bool { return false }

@@ -35,6 +35,14 @@ func (y *system[E]) extend(v, scratch []E) {
 	}
 }
 
+// lagrange0 returns the values on the shifted roots of the polynomial that is 1 at the root w^0 and 0 at the others.
+func (y *system[E]) lagrange0() []E {
+	v := make([]E, y.n)
+	v[0] = y.field.FromUint64(1)
+	y.extend(v, make([]E, y.p))
+	return v[y.p:]
+}
+
 // matrix returns scratch space for n elements.
 func (w *worker[E]) matrix(n int) []E {
 	if len(w.wide) < n {

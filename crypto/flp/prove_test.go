@@ -53,6 +53,32 @@ func testProveWays[E comparable](t *testing.T, f field.Field[E]) {
 	}
 }
 
+// TestProveBits: with vectors and without, a check of bits gives the same gadget polynomial.
+func TestProveBits(t *testing.T) {
+	r := rand.New(rand.NewPCG(5, 6))
+	for n := 1; n <= 64; n++ {
+		s, err := NewSum(1<<(n-1) | (1<<(n-1)-1)>>1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		y := s.(*system[field.Elem64])
+		w := y.NewWorker(1).(*worker[field.Elem64])
+		w.prepareProof()
+		meas, seeds := make([]byte, y.meas), make([]byte, 8)
+		for i := range meas {
+			meas[i] = byte(r.IntN(2))
+		}
+		field.F64{}.Encode(seeds, field.Elem64(r.Uint64N(field.Modulus64)))
+		g := y.gadget.(bitCheck)
+		got, want := make([]field.Elem64, y.n), make([]field.Elem64, y.n)
+		g.prove(w, got, meas, seeds)
+		g.polyEval.prove(w, want, meas, seeds)
+		if y.meas != n || !slices.Equal(got, want) {
+			t.Errorf("%d bits: the two differ", n)
+		}
+	}
+}
+
 // TestManyCalls: a proof of more calls than are worked on in pairs is accepted, and one of as many.
 func TestManyCalls(t *testing.T) {
 	for _, length := range []uint32{maxPairs, maxPairs + 1, 1000} {

@@ -107,6 +107,12 @@ func (g rangeCheck[E]) provePairs(w *worker[E], out []E, rows, seeds []byte) {
 	}
 }
 
+func (rangeCheck[E]) prepare(y *system[E]) {
+	if y.calls <= maxPairs {
+		y.pairWeights()
+	}
+}
+
 // pairWeights fills what provePairs needs: pairs[p−1−d] = −c_d for −p < d < p, and the squares of L_0 on the shifted roots.
 func (y *system[E]) pairWeights() {
 	f, p := y.field, y.p
@@ -119,9 +125,6 @@ func (y *system[E]) pairWeights() {
 		x = f.Mul(x, w)
 	}
 	copy(y.pairs[p:], y.pairs[:p-1]) // c_(d−p) = c_d, and c_0 = 0 stands between
-	v, coef := make([]E, 2*p), make([]E, p)
-	v[0] = one
-	y.extend(v, coef)
-	y.square0 = v[p:]
+	y.square0 = y.lagrange0()
 	f.Hadamard(y.square0, y.square0, y.square0)
 }

@@ -10,7 +10,6 @@ type sum struct {
 
 // NewSum returns the system of Prio3Sum for integers from 0 to max.
 func NewSum(max uint64) (System, error) {
-	f := field.F64{}
 	if max == 0 || max >= field.Modulus64 {
 		return nil, ErrParameter
 	}
@@ -19,8 +18,7 @@ func NewSum(max uint64) (System, error) {
 		input: 1, meas: b.bits, output: 1, maxOutput: max,
 		outputs: b.bits, arity: 1, degree: 2, calls: b.bits,
 	}
-	g := polyEval[field.Elem64]{f, []field.Elem64{f.Sub(0, 1)}}
-	return newSystem(f, s, g, sum{bound: b})
+	return newSystem(field.F64{}, s, newBitCheck(), sum{bound: b})
 }
 
 func (c sum) encode(dst []byte, m []uint64) error {

@@ -47,6 +47,7 @@ type system[E comparable] struct {
 	missing [][]E // each of the n − m values that a proof leaves out, as a combination of the others
 	pairs   []E   // see rangeCheck.provePairs
 	square0 []E   // likewise
+	rotated []E   // see bitCheck.prepare
 }
 
 func newSystem[E comparable](f field.Field[E], s shape, g gadget[E], c circuit[E]) (System, error) {
@@ -79,8 +80,8 @@ func newSystem[E comparable](f field.Field[E], s shape, g gadget[E], c circuit[E
 		}
 		y.twists[c] = t
 	}
-	if _, ok := g.(rangeCheck[E]); ok && s.calls <= maxPairs {
-		y.pairWeights()
+	if g, ok := g.(interface{ prepare(y *system[E]) }); ok {
+		g.prepare(y)
 	}
 	y.interpolate(wn)
 	return y, nil
