@@ -108,12 +108,12 @@ func serve(ctx context.Context, path string, cfg *config.Aggregator, log *slog.L
 	if err != nil {
 		return err
 	}
-	st, err := openStore(ctx, path, cfg)
+	metrics := httpapi.NewRegistry()
+	st, err := openStore(ctx, path, cfg, aggregator.NewStoreMetrics(metrics))
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, st.Opened.Close()) }()
-	metrics := httpapi.NewRegistry()
 	r, err := make(cfg, serverParts{store: st.Opened, keys: keys, log: log, metrics: metrics})
 	if err != nil {
 		return err

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"candor/aggregator"
 	"candor/aggregator/boltstore"
 	"candor/aggregator/pgstore"
 	"candor/aggregator/sealstore"
@@ -19,8 +20,8 @@ const waitForDatabase = 15 * time.Second
 
 // openStore opens the store that the configuration at path names, for a server, and what is sealed in it. A bbolt file belongs to this process alone, which takes
 // over the jobs of the one before at once; in a database other processes may be at work, and the jobs of one that died wait for their leases to end.
-func openStore(ctx context.Context, path string, cfg *config.Aggregator) (s care.Store, err error) {
-	beneath, err := openBeneath(ctx, cfg.Store)
+func openStore(ctx context.Context, path string, cfg *config.Aggregator, m *aggregator.StoreMetrics) (s care.Store, err error) {
+	beneath, err := openBeneath(ctx, cfg.Store, m)
 	if err != nil {
 		return s, err
 	}
@@ -36,8 +37,8 @@ func openStore(ctx context.Context, path string, cfg *config.Aggregator) (s care
 }
 
 // openBeneath opens a store as it is on the disk. One that was not restored to its end is refused.
-func openBeneath(ctx context.Context, name string) (store.Store, error) {
-	s, err := openAny(ctx, name)
+func openBeneath(ctx context.Context, name string, m *aggregator.StoreMetrics) (store.Store, error) {
+	s, err := openAny(ctx, name, m)
 	if err != nil {
 		return nil, err
 	}
@@ -47,16 +48,16 @@ func openBeneath(ctx context.Context, name string) (store.Store, error) {
 	return s, nil
 }
 
-// openAny opens a store in whatever state it is.
-func openAny(ctx context.Context, name string) (store.Store, error) {
+// openAny opens a store in whatever state it is. m may be nil.
+func openAny(ctx context.Context, name string, m *aggregator.StoreMetrics) (store.Store, error) {
 	if config.IsPostgres(name) {
-		s, err := pgstore.Open(ctx, name, pgstore.Options{Wait: waitForDatabase})
+		s, err := pgstore.Open(ctx, name, pgstore.Options{Wait: waitForDatabase, Observe: m.Observe, Retried: m.Retried})
 		if err != nil {
 			return nil, withHint(err, "docs/operations.md says what the database needs; `psql` with the same URL shows whether it can be reached")
 		}
 		return s, nil
 	}
-	return boltstore.Open(name, boltstore.Options{})
+	return boltstore.Open(name, boltstore.Options{Observe: m.Observe})
 }
 
 // unseal returns the store whose secrets the key of the configuration at path opens, or beneath itself if it is in the clear.

@@ -56,6 +56,7 @@ func registered(t *testing.T) map[string]bool {
 		t.Fatal(err)
 	}
 	r := recorder{prometheus.NewRegistry(), map[string]bool{}}
+	aggregator.NewStoreMetrics(r)
 	if _, err := leader.New(leader.Config{Store: st, Keys: keys, Metrics: r}); err != nil {
 		t.Fatal(err)
 	}

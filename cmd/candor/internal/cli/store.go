@@ -53,7 +53,7 @@ func (o *storeOptions) open(ctx context.Context, withKey bool) (server *care.Cli
 			return nil, s, nil, fmt.Errorf("opening the store: %w", err)
 		}
 	}
-	if s.Beneath, err = openBeneath(ctx, cfg.Store); err != nil {
+	if s.Beneath, err = openBeneath(ctx, cfg.Store, nil); err != nil {
 		return nil, s, nil, err
 	}
 	if withKey {

@@ -159,7 +159,7 @@ the configuration names a store key. A restored server is back in time: docs/ope
 // restore puts a file that is whole into the store of a configuration.
 func restore(cmd *cobra.Command, path string, cfg *config.Aggregator, f io.Reader) (report care.Report, err error) {
 	ctx := cmd.Context()
-	beneath, err := openAny(ctx, cfg.Store)
+	beneath, err := openAny(ctx, cfg.Store, nil)
 	if err != nil {
 		return report, err
 	}
