@@ -147,17 +147,23 @@ const overlapping = `(() => {
 	return hits;
 })()`
 
-// checkPage loads url wide and narrow, each light and dark, and checks that it stays quiet and fits. Screenshots go to
+// paper is the width of A4 between margins of 1.5 cm, in CSS pixels.
+const paper = 680
+
+// checkPage loads url wide and narrow, each light and dark, and as on paper, and checks that it stays quiet and fits. Screenshots go to
 // CANDOR_TEST_SCREENSHOTS, if that names a directory.
 func checkPage(t *testing.T, ctx context.Context, w *watch, url, name string) {
 	t.Helper()
 	for _, c := range []struct {
 		size   int64
 		scheme string
-	}{{1280, "light"}, {1280, "dark"}, {390, "light"}, {390, "dark"}} {
+	}{{1280, "light"}, {1280, "dark"}, {390, "light"}, {390, "dark"}, {paper, "print"}} {
 		size, scheme := c.size, c.scheme
 		w.take()
 		media := emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}}}
+		if scheme == "print" {
+			media = emulation.SetEmulatedMediaParams{Media: "print"}
+		}
 		if _, err := chromedp.Call(ctx, emulation.SetEmulatedMedia, media); err != nil {
 			t.Fatal(err)
 		}
