@@ -273,6 +273,9 @@ func (v *verifier) pages(files release.Files, at *Location) {
 		v.add("pages", err, "")
 		return
 	}
+	if words.Site != nil {
+		v.quoted(words.Site)
+	}
 	var errs []error
 	other, compared := words.Templates != templatesDigest, 0
 	for _, name := range sortedNames(want) {
