@@ -8,7 +8,6 @@ import (
 	"io"
 	"math/big"
 	"slices"
-	"strings"
 
 	"candor/aggregator/store"
 	"candor/crypto/dp"
@@ -75,9 +74,6 @@ var _ io.Reader = streamReader{}
 // elementSize is that of Field128, which both VDAFs of rounds work in.
 const elementSize = 16
 
-// stateCell says whether a cell of an answers part is a state of availability: those carry no noise (design, "Answers").
-func stateCell(c round.Cell) bool { return strings.HasPrefix(c.Code, "state:") }
-
 // addNoise adds this Aggregator's noise to the cells of an answers part: exact discrete Laplace noise. It returns how the statement calls it.
 func (r *Round) addNoise(t *Task, s streams, share []byte) (string, error) {
 	p := r.Part.Privacy
@@ -95,7 +91,7 @@ func (r *Round) addNoise(t *Task, s streams, share []byte) (string, error) {
 	}
 	noise := make([]byte, len(share))
 	for i, x := range drawn {
-		if !stateCell(r.Part.Cells[i]) {
+		if !r.Part.Cells[i].IsState() { // states carry no noise (design, "Answers")
 			copy(noise[elementSize*i:], encodeSigned(x))
 		}
 	}

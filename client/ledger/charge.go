@@ -20,6 +20,7 @@ import (
 // whose figures are invented, are not charged to a ledger.
 type Claim struct {
 	Document *round.Document
+	Hash     [32]byte    // of Document; zero: it is computed
 	Part     *round.Part // one of Document.Parts itself, not a copy
 	Values   []uint64    // the true values, at most the part's cap each; the answers of an answers part
 	// Between are the verified documents of rounds that Document revises by way of others: from the one it supersedes
@@ -63,19 +64,11 @@ func (l *Ledger) Charge(claims ...Claim) ([]Grant, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	plans := make([]plan, len(claims))
-	hashes := map[*round.Document]string{}
 	for i, c := range claims {
 		if c.Document == nil || c.Part == nil {
 			return nil, errors.New("charging: the claim has no round or no part")
 		}
-		if hashes[c.Document] == "" {
-			hash, err := c.Document.Hash()
-			if err != nil {
-				return nil, fmt.Errorf("charging round %s: %w", c.Document.ID, err)
-			}
-			hashes[c.Document] = hex.EncodeToString(hash[:])
-		}
-		p, err := l.state.plan(c, hashes[c.Document])
+		p, err := l.state.plan(c)
 		if err != nil {
 			return nil, err
 		}
@@ -137,9 +130,8 @@ func (c *Charge) name() string {
 	return fmt.Sprintf("part %s of %s in round %s", c.Part, c.Instrument, c.Round.ID)
 }
 
-// plan reads a claim on a round document with the given hash. Its errors are of a claim that makes no sense, not of one
-// that is refused.
-func (s *state) plan(c Claim, hash string) (plan, error) {
+// plan reads a claim. Its errors are of a claim that makes no sense, not of one that is refused.
+func (s *state) plan(c Claim) (plan, error) {
 	d, part := c.Document, c.Part
 	refuse := func(err error) (plan, error) {
 		return plan{}, fmt.Errorf("charging part %s of %s in round %s: %w", part.Name, part.Instrument, d.ID, err)
@@ -176,10 +168,16 @@ func (s *state) plan(c Claim, hash string) (plan, error) {
 	if err != nil {
 		return refuse(err)
 	}
+	hash := c.Hash
+	if hash == [32]byte{} {
+		if hash, err = d.Hash(); err != nil {
+			return refuse(err)
+		}
+	}
 	p := plan{
 		charge: Charge{
 			Round: Round{
-				ID: d.ID, Hash: hash, Supersedes: d.Supersedes,
+				ID: d.ID, Hash: hex.EncodeToString(hash[:]), Supersedes: d.Supersedes,
 				First: d.Period.First, Last: d.Period.Last, Closes: d.Window.Closes.UTC(),
 			},
 			Instrument: part.Instrument,

@@ -1,29 +1,14 @@
 package ledger
 
-import (
-	"encoding/hex"
-	"fmt"
-
-	"candor/schema/round"
-)
-
 // VoidUnsent takes back what was charged for the parts and rounds of the claims but never sent, where the claim is for another
 // vector: a draft that was looked at and then changed. What was sent stands. It is to be called before Charge.
 func (l *Ledger) VoidUnsent(reason string, claims ...Claim) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	hashes := map[*round.Document]string{}
 	voided := map[uint64]bool{}
 	var entries []Entry
 	for _, c := range claims {
-		if hashes[c.Document] == "" {
-			hash, err := c.Document.Hash()
-			if err != nil {
-				return fmt.Errorf("voiding drafts of round %s: %w", c.Document.ID, err)
-			}
-			hashes[c.Document] = hex.EncodeToString(hash[:])
-		}
-		p, err := l.state.plan(c, hashes[c.Document])
+		p, err := l.state.plan(c)
 		if err != nil {
 			return err
 		}

@@ -49,7 +49,7 @@ func (m *Member) charge(d *Draft, kind string, between []*round.Document) ([]led
 	for i := range d.Parts {
 		if p := &d.Parts[i]; p.Kind == kind {
 			parts = append(parts, p)
-			claims = append(claims, ledger.Claim{Document: d.Round.Document, Part: p.part.Part, Values: p.measurement, Between: between})
+			claims = append(claims, ledger.Claim{Document: d.Round.Document, Hash: d.Round.Hash, Part: p.part.Part, Values: p.measurement, Between: between})
 		}
 	}
 	if err := m.cfg.Ledger.VoidUnsent("the figures were changed before anything was sent", claims...); err != nil {

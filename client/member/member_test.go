@@ -101,6 +101,12 @@ func TestOpenRefuses(t *testing.T) {
 			p.Privacy.Mechanism, p.Offset, p.VDAF.MaxMeasurement = "none", 0, p.Cap
 		}), "has no noise")
 	})
+	t.Run("answers without noise", func(t *testing.T) {
+		refuses(t, m, alter(func(d *round.Document) {
+			i := slices.IndexFunc(d.Parts, func(p round.Part) bool { return p.Kind == round.KindAnswers })
+			d.Parts[i].Privacy.Mechanism = "none"
+		}), "without the aggregators' noise")
+	})
 	t.Run("other cells than the catalogue's", func(t *testing.T) {
 		refuses(t, m, alter(func(d *round.Document) { c := d.Parts[0].Cells; c[0], c[1] = c[1], c[0] }), "is not what catalogue")
 	})

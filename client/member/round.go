@@ -66,7 +66,10 @@ func (m *Member) Open(text []byte, catalogue *metric.Catalogue, amendments ...*r
 	if problems := d.Check(); len(problems) > 0 {
 		return nil, fmt.Errorf("round %s contradicts itself:\n%s", d.ID, strings.Join(problems, "\n"))
 	}
-	r := &Round{Signed: signed, Catalogue: catalogue, Closes: d.Window.Closes}
+	if problems := d.Unprotected(); len(problems) > 0 {
+		return nil, fmt.Errorf("round %s is refused:\n%s", d.ID, strings.Join(problems, "\n"))
+	}
+	r := &Round{Signed: signed, Hash: signed.Hash(), Catalogue: catalogue, Closes: d.Window.Closes}
 	ownKey := ""
 	for _, a := range amendments {
 		if err := a.Verify(signed); err != nil {
@@ -90,9 +93,6 @@ func (m *Member) Open(text []byte, catalogue *metric.Catalogue, amendments ...*r
 	if d.Catalogue.Hash != catalogue.Hash() {
 		return nil, fmt.Errorf("round %s counts by catalogue %s %s with hash %.16s…; this is %s with hash %.16s…: take the program or the catalogue file that the secretariat names",
 			d.ID, d.Catalogue.ID, d.Catalogue.Version, d.Catalogue.Hash, catalogue, catalogue.Hash())
-	}
-	if r.Hash, err = d.Hash(); err != nil {
-		return nil, err
 	}
 	if r.leader, err = sign.ParsePublicKey(d.Leader.Key); err != nil {
 		return nil, err
@@ -154,7 +154,7 @@ func (m *Member) checkKnown(s *round.Signed) error {
 // openParts finds out what each part's vector is made of, and makes its client.
 func (m *Member) openParts(r *Round) error {
 	d := r.Document
-	tasks, err := d.Tasks()
+	tasks, err := r.Tasks()
 	if err != nil {
 		return err
 	}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/bits"
 	"regexp"
+	"slices"
 	"time"
 
 	"candor/crypto/seal"
@@ -170,6 +171,23 @@ func (d *Document) Unattainable() string {
 		return fmt.Sprintf("the roster has %d groups, fewer than the minimum of %d: nothing could ever be collected", groups, d.Minimum.Groups)
 	}
 	return ""
+}
+
+// Unprotected says which parts would tell answers without the aggregators' noise: a count of all or of none is then each member's own answer. States of
+// availability are told without. It stands apart from Check, for those who are asked to take part in a round: a reader can make sense of such a round.
+func (d *Document) Unprotected() (problems []string) {
+	for i := range d.Parts {
+		p := &d.Parts[i]
+		if p.Kind != KindAnswers || !slices.ContainsFunc(p.Cells, func(c Cell) bool { return !c.IsState() }) {
+			continue
+		}
+		epsilon, err := parseRational(p.Privacy.Epsilon)
+		if p.Privacy.Mechanism != "discrete-laplace" || p.Privacy.Place != "aggregators" || err != nil || epsilon.Sign() <= 0 || p.Privacy.Delta1 == 0 {
+			problems = append(problems, fmt.Sprintf("part %s/%s holds answers without the aggregators' noise: its privacy block must say discrete-laplace at aggregators with a positive epsilon and delta1",
+				p.Instrument, p.Name))
+		}
+	}
+	return problems
 }
 
 func (c *checker) parts() {

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/json"
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -100,6 +101,9 @@ type Cell struct {
 	Metric string `json:"metric"`
 	Code   string `json:"code"` // of the metric's breakdown; "total" where it has none
 }
+
+// IsState reports whether a cell of an answers part is a state of availability: those carry no noise.
+func (c Cell) IsState() bool { return strings.HasPrefix(c.Code, "state:") }
 
 // A VDAF holds the parameters as DAP encodes them; those a type does not have are zero.
 type VDAF struct {

@@ -83,6 +83,28 @@ func TestCheckFindsEverything(t *testing.T) {
 	})
 }
 
+// Nobody is asked to answer without the aggregators' noise; how many have a state of availability is told without.
+func TestUnprotected(t *testing.T) {
+	for _, c := range []struct {
+		name, code string
+		privacy    round.Privacy
+		refused    bool
+	}{
+		{"with noise", "yes", round.Privacy{Mechanism: "discrete-laplace", Place: "aggregators", Epsilon: "1/1", Delta1: 1}, false},
+		{"without noise", "yes", round.Privacy{Mechanism: "none", Place: "aggregators", Epsilon: "0"}, true},
+		{"with noise of members", "yes", round.Privacy{Mechanism: "laplace", Place: "member", Epsilon: "1/1", Delta1: 1}, true},
+		{"with noise of scale 0", "yes", round.Privacy{Mechanism: "discrete-laplace", Place: "aggregators", Epsilon: "1/1"}, true},
+		{"with noise without end", "yes", round.Privacy{Mechanism: "discrete-laplace", Place: "aggregators", Epsilon: "0", Delta1: 1}, true},
+		{"states without noise", "state:measured", round.Privacy{Mechanism: "none", Place: "aggregators", Epsilon: "0"}, false},
+	} {
+		d := roundtest.New(t, 10, 1).Document
+		d.Parts[0].Kind, d.Parts[0].Cells[0].Code, d.Parts[0].Privacy = round.KindAnswers, c.code, c.privacy
+		if problems := d.Unprotected(); len(problems) > 0 != c.refused {
+			t.Errorf("answers %s: %q", c.name, problems)
+		}
+	}
+}
+
 func hpkeX25519(t *testing.T) string {
 	t.Helper()
 	public, _, err := seal.GenerateKey(seal.X25519, rand.Reader)

@@ -2,6 +2,7 @@ package round
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -38,6 +39,12 @@ func NewSigned(d *Document) (*Signed, error) {
 	}
 	return &Signed{Document: d, Text: text, signatures: map[string][]byte{}}, nil
 }
+
+// Hash returns the SHA-256 of the document's canonical bytes, without making them again.
+func (s *Signed) Hash() [32]byte { return sha256.Sum256(s.Text) }
+
+// Tasks derives the tasks of the round, as Document.Tasks does.
+func (s *Signed) Tasks() ([]*Task, error) { return s.Document.tasks(s.Hash()) }
 
 // key returns the text form of the key with which by must sign, according to the document itself.
 func (s *Signed) key(by string) string {

@@ -24,6 +24,10 @@ func (d *Document) Tasks() ([]*Task, error) {
 	if err != nil {
 		return nil, err
 	}
+	return d.tasks(hash)
+}
+
+func (d *Document) tasks(hash [32]byte) ([]*Task, error) {
 	interval, err := d.interval()
 	if err != nil {
 		return nil, fmt.Errorf("deriving the tasks of round %s: %w", d.ID, err)

@@ -66,7 +66,7 @@ A rehearsal is a round with synthetic figures that can never be released: give -
 // checkRound returns all that is wrong with a round, alone and beside the others.
 func checkRound(c *config.Coalition, s *round.Signed) error {
 	var problems []error
-	for _, p := range s.Document.Check() {
+	for _, p := range append(s.Document.Check(), s.Document.Unprotected()...) {
 		problems = append(problems, errors.New(p))
 	}
 	others, err := c.Rounds()

@@ -137,7 +137,7 @@ func (a *Aggregator) Approve(ctx context.Context, s *round.Signed) (complete boo
 	if err := s.Verify(a.Trust, round.BySecretariat); err != nil {
 		return false, err
 	}
-	if problems := s.Document.Check(); len(problems) > 0 {
+	if problems := append(s.Document.Check(), s.Document.Unprotected()...); len(problems) > 0 {
 		return false, fmt.Errorf("round %s contradicts itself:\n%s", s.Document.ID, strings.Join(problems, "\n"))
 	}
 	if err := a.refuseOverlap(s); err != nil {

@@ -82,7 +82,7 @@ func (r *Runner) Tasks(text []byte, amendments ...*round.SignedAmendment) ([]*ag
 	if err != nil {
 		return nil, err
 	}
-	derived, err := signed.Document.Tasks()
+	derived, err := signed.Tasks()
 	if err != nil {
 		return nil, err
 	}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"candor/client/publish"
@@ -34,6 +35,7 @@ type history struct {
 	players map[string]*player // by roster id
 	order   []*player
 	rounds  []*playedRound // in the order of their periods; the latest is the last
+	done    atomic.Int64   // members that have sent all they have to
 }
 
 // A player is a member with what it has on its own machine.

@@ -10,7 +10,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -27,11 +26,17 @@ import (
 // errTooSlow says that the windows closed before all members had sent.
 var errTooSlow = errors.New("this machine is slower than it seemed")
 
+// longer is the window for another attempt, after one in which so many of all members had sent by its end.
+func longer(window time.Duration, sent, all int64) time.Duration {
+	need := float64(window) * float64(all) / float64(max(sent, 1))
+	return min(max(time.Duration(1.8*need), 2*window), 8*window).Round(time.Second)
+}
+
 // submitAll lets every member go through its rounds, each with a directory and a ledger of its own.
 func (d *demo) submitAll(ctx context.Context) error {
 	h := d.history
 	hc := &http.Client{Timeout: 30 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: uploads}}
-	var done atomic.Int64
+	done := &d.history.done
 	progress := newProgress(d.Talk, len(h.order), "members done")
 	defer progress.finish()
 	group, all := errgroup.WithContext(ctx)
@@ -45,17 +50,21 @@ func (d *demo) submitAll(ctx context.Context) error {
 			return nil
 		})
 	}
-	if err := group.Wait(); err != nil {
-		if !time.Now().Before(d.windows.Closes) { // whatever step noticed it
-			return fmt.Errorf("%w: the window of %s closed when %d of %d members had sent: give them longer with --window (%w)",
-				errTooSlow, d.windows.Closes.Sub(d.windows.Opens), done.Load(), len(h.order), err)
-		}
-		return err
+	err := group.Wait()
+	if err == nil {
+		err = d.intrude(func(key *sign.PrivateKey) (dap.ReportError, error) { return d.intruder(ctx, key) })
+	}
+	if err == nil && d.sent.Stranger == dap.ErrorReportDropped {
+		err = fmt.Errorf("a stranger was not even looked at: %w", d.sent.Stranger)
+	}
+	if err != nil && !time.Now().Before(d.windows.Closes) { // whatever step noticed it
+		return fmt.Errorf("%w: the window of %s closed when %d of %d members had sent: give them longer with --window (%w)",
+			errTooSlow, d.windows.Closes.Sub(d.windows.Opens), done.Load(), len(h.order), err)
 	}
 	for _, r := range h.rounds {
 		r.sent = len(r.doc().Roster)
 	}
-	return d.intrude(func(key *sign.PrivateKey) (dap.ReportError, error) { return d.intruder(ctx, key) })
+	return err
 }
 
 // play is what one member does in all of its rounds.
@@ -143,7 +152,7 @@ func figuresFile(r *member.Round, p *playedRound, f metric.Figures) (*figures.Fi
 // intruder submits a well-formed report to the first part of the latest round.
 func (d *demo) intruder(ctx context.Context, key *sign.PrivateKey) (dap.ReportError, error) {
 	r := d.history.rounds[len(d.history.rounds)-1]
-	tasks, err := r.doc().Tasks()
+	tasks, err := r.signed.Tasks()
 	if err != nil {
 		return 0, err
 	}

@@ -29,7 +29,7 @@ func RunHistory(ctx context.Context, o Options) (*Story, error) {
 			break
 		}
 		again := o
-		again.Window = 4 * d.windows.Closes.Sub(d.windows.Opens)
+		again.Window = longer(d.windows.Closes.Sub(d.windows.Opens), d.history.done.Load(), int64(len(d.history.order)))
 		d.say("%v", err)
 		d.say("once more, with a window of %s", again.Window)
 		d, err = run(ctx, again, steps)
