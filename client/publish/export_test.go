@@ -1,5 +1,7 @@
 package publish
 
+import "candor/schema/release"
+
 // Exported for tests.
 var (
 	FormatCount   = formatCount
@@ -18,3 +20,6 @@ var ParseWords = parseWords
 
 // EncodeWords is Words.encode.
 var EncodeWords = Words.encode
+
+// CoverageWords are the words for how many members have a figure.
+func CoverageWords(s Site, k release.Key) string { return s.coverage(k, "") }

@@ -294,27 +294,33 @@ func (s Site) card(h Headline) cardView {
 
 // coverage says how many members measure or estimate a metric, if the states of availability tell: more than that they sent something.
 func (s Site) coverage(k release.Key, otherwise string) string {
-	var have, all int64
+	var low, high int64 // of members that have a number
+	var restLow, restHigh, all int64
 	for _, f := range s.Bundle.Figures {
 		state, ok := strings.CutPrefix(f.Cell, stateColumn)
 		if !ok || f.Round != k.Round || f.Instrument != k.Instrument || f.Metric != k.Metric {
 			continue
 		}
-		contributes := metric.State(state).Contributes()
-		switch {
-		case f.Status == release.Published:
-			all += *f.Value
-			if contributes {
-				have += *f.Value
-			}
-		case contributes || f.Status != release.Coarsened:
+		if f.CILow == nil || f.CIHigh == nil {
 			return otherwise
 		}
+		all = int64(f.Contributors)
+		if metric.State(state).Contributes() {
+			low, high = low+*f.CILow, high+*f.CIHigh
+		} else {
+			restLow, restHigh = restLow+*f.CILow, restHigh+*f.CIHigh
+		}
 	}
-	if have == 0 {
+	// Each member that sent has one state: what is said of the others bounds the rest.
+	low, high = max(low, all-restHigh), min(high, all-restLow)
+	if low <= 0 || high < low {
 		return otherwise
 	}
-	return fmt.Sprintf("%s of %s measured or estimated this.", formatCount(have), plural(max(s.Method.Members, int(all)), "member", "members"))
+	have := formatCount(low)
+	if low < high {
+		have += " to " + formatCount(high)
+	}
+	return fmt.Sprintf("%s of %s measured or estimated this.", have, plural(max(s.Method.Members, int(all)), "member", "members"))
 }
 
 type seriesView struct {
@@ -356,6 +362,8 @@ func fileWords(name string) string {
 		{"codebook.csv", "what every figure and ratio counts"}, {"revisions.json", "what was changed since the first publication"},
 		{"method.md", "the method note"}, {"round.json", "the signed round document: who, what, and by which rules"},
 		{"statements.json", "what each server says, signed, about its sums"}, {"openings.json", "the servers’ shares of the published figures"},
+		{"catalogue.json", "the definitions by which members counted"}, {"earlier.json", "which releases these figures were compared with"},
+		{"pages.json", "the words of these pages that no figure gives"},
 		{release.DataPackageName, "describes the files above, with their hashes (Frictionless Data Package)"},
 		{release.SignaturesName, "signatures of the secretariat"},
 	} {
