@@ -174,7 +174,7 @@ func TestSiteSays(t *testing.T) {
 	s := site(t)
 	files := renderSite(t, s)
 	for name, wants := range map[string][]string{
-		"index.html":                 {"Example coalition", "January to March 2026", "asked 40 member organisations", "of 40 members contributed", "How often a trained person agreed"},
+		"index.html":                 {"Example coalition", "January to March 2026", "asked 40 member organisations", "of 40 members measured or estimated this", "How often a trained person agreed"},
 		"instrument-hash-match.html": {"Matches", "False matches", "Of the members,", "how many members are in each band", "Read with care:", "95 %"},
 		"livestream.html":            {"Design-based", "Content analysis", "Signal-based", "not asked of this approach", "reversed on appeal"},
 		"method.html":                {"rolls dice", "more closely than by 20 %", "2 members pooled", "at most 20,000 per cell", "Fewer than 10 organisations", "Fewer than 5 contributed", "7/3 ≈ 2.33", "to be reviewed by 2026-12-31", "Sessions are sampled once a minute."},
