@@ -125,19 +125,24 @@ func (s *benchSetup) open(role, dir string) (store.Store, func(), error) {
 	}
 	use := newStoreUse()
 	report := func() { use.write(filepath.Join(dir, fmt.Sprintf("use-%s-%d.json", role, os.Getpid()))) }
+	st, err := s.openPlain(role, dir, url, use)
+	if err != nil || len(s.StoreKey) == 0 {
+		return st, report, err
+	}
+	sealed, err := sealstore.Open(context.Background(), sealstore.Config{Store: st, Keys: []*sealstore.WrappingKey{sealstore.NewWrappingKey([32]byte(s.StoreKey))}})
+	return sealed, report, err
+}
+
+// openPlain opens the store of a role without a seal: on PostgreSQL at url, or a bbolt file if that is empty.
+func (s *benchSetup) openPlain(role, dir, url string, use *storeUse) (store.Store, error) {
 	if url != "" {
-		st, err := pgstore.Open(context.Background(), url, pgstore.Options{Wait: 15 * time.Second, Observe: use.observe, Retried: use.retried})
-		if err != nil || len(s.StoreKey) == 0 {
-			return st, report, err
-		}
-		sealed, err := sealstore.Open(context.Background(), sealstore.Config{Store: st, Keys: []*sealstore.WrappingKey{sealstore.NewWrappingKey([32]byte(s.StoreKey))}})
-		return sealed, report, err
+		return pgstore.Open(context.Background(), url, pgstore.Options{Wait: 15 * time.Second, Observe: use.observe, Retried: use.retried})
 	}
 	st, err := boltstore.Open(filepath.Join(dir, role+".db"), boltstore.Options{Observe: use.observe})
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	return st, report, st.FreeLeases(context.Background())
+	return st, st.FreeLeases(context.Background())
 }
 
 // runBenchRole is one of the processes: a role on its own bbolt file, or on a database that others share, without TLS. A Leader begins to aggregate when it reads a line from its

@@ -49,8 +49,8 @@ type benchReport struct {
 	AggregateSecond float64 `json:"aggregate_s"`
 }
 
-// TestThroughput takes CANDOR_BENCH_DAP reports of Prio3Sum through a Leader and a Helper, each a process of its own with a bbolt file that is flushed as in
-// production, and sets the rates beside what the cryptography alone would allow on the same processors: for uploads one HPKE open for each report, end to
+// TestThroughput takes CANDOR_BENCH_DAP reports of Prio3Sum through a Leader and a Helper, each a process of its own with a bbolt file that is sealed and flushed
+// as in production, and sets the rates beside what the cryptography alone would allow on the same processors: for uploads one HPKE open for each report, end to
 // end the opening and verification of both roles. First all is uploaded, then all is aggregated and collected. With CANDOR_BENCH_DIR the stores stay in
 // that directory, and with CANDOR_BENCH_PROFILE a processor profile of each role besides.
 func TestThroughput(t *testing.T) {
@@ -65,6 +65,7 @@ func TestThroughput(t *testing.T) {
 		dir = d
 	}
 	setup, keys, task := newBenchSetup(t, dap.VDAFConfig{Type: dap.VDAFSum, MaxMeasurement: 255})
+	setup.StoreKey = bytes.Repeat([]byte{7}, 32) // as servers are by default
 	if err := os.WriteFile(filepath.Join(dir, "setup.json"), ok(json.Marshal(setup)), 0o600); err != nil {
 		t.Fatal(err)
 	}
