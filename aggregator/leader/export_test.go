@@ -35,3 +35,6 @@ func Backoff(minimum, maximum time.Duration, n int, retryAfter time.Duration) ti
 	l := &Leader{cfg: Config{RetryMin: minimum, RetryMax: maximum}}
 	return l.backoff(n, &peerError{Status: http.StatusServiceUnavailable, RetryAfter: retryAfter})
 }
+
+// PeerError is what an exchange with a Helper ends in that is no success.
+type PeerError = peerError

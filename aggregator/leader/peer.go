@@ -41,15 +41,20 @@ type peerError struct {
 }
 
 func (e *peerError) Error() string {
-	switch {
-	case e.Err != nil:
+	if e.Err != nil {
 		return e.Err.Error()
-	case e.Problem != nil && e.Problem.Detail != "":
-		return fmt.Sprintf("status %d, %s: %s", e.Status, e.Problem.Type, e.Problem.Detail)
-	case e.Problem != nil:
-		return fmt.Sprintf("status %d, %s", e.Status, e.Problem.Type)
 	}
-	return fmt.Sprintf("status %d", e.Status)
+	text := strings.TrimSpace(fmt.Sprintf("status %d %s", e.Status, http.StatusText(e.Status)))
+	if e.Problem == nil {
+		return text
+	}
+	if e.Problem.Type != dap.AboutBlank { // of which the status says it all
+		text += ", " + string(e.Problem.Type)
+	}
+	if e.Problem.Detail != "" {
+		text += ": " + e.Problem.Detail
+	}
+	return text
 }
 
 func (e *peerError) Unwrap() error { return e.Err }

@@ -119,3 +119,17 @@ func FuzzHelperHeaders(f *testing.F) {
 		}
 	})
 }
+
+func TestPeerErrorSaysWhatTheHelperSaid(t *testing.T) {
+	for want, e := range map[string]leader.PeerError{
+		"status 401 Unauthorized":                            {Status: 401, Problem: dap.NewStatusProblem(401, "")},
+		"status 503 Service Unavailable: paused":             {Status: 503, Problem: dap.NewStatusProblem(503, "paused")},
+		"status 400 Bad Request, batchMismatch: they differ": {Status: 400, Problem: dap.NewProblem(dap.BatchMismatch, "they differ")},
+		"status 502 Bad Gateway":                             {Status: 502},
+		"status 599":                                         {Status: 599},
+	} {
+		if got := e.Error(); got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+}
