@@ -77,7 +77,7 @@ func newCatalogueListCmd() *cobra.Command {
 		Short: "List the instruments",
 		Example: `  candor catalogue list
   candor catalogue list --json`,
-		Args: usageArgs(cobra.NoArgs),
+		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			c, err := from.load()
 			if err != nil {
@@ -155,7 +155,7 @@ func newCatalogueShowCmd() *cobra.Command {
 		Short: "Show an instrument with its rules, or a metric with its cells",
 		Example: `  candor catalogue show hash-match
   candor catalogue show hash-match.matched`,
-		Args: usageArgs(cobra.ExactArgs(1)),
+		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			c, err := from.load()
 			if err != nil {
@@ -242,7 +242,7 @@ func newCatalogueExportCmd() *cobra.Command {
 whose SHA-256 is the hash that round documents name. The JSON form is a catalogue file, too.`,
 		Example: `  candor catalogue export --format md -o catalogue.md
   candor catalogue export --format json | sha256sum`,
-		Args: usageArgs(cobra.NoArgs),
+		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			c, err := from.load()
 			if err != nil {
@@ -283,7 +283,7 @@ func newCatalogueCheckCmd() *cobra.Command {
 		Long: `Check a catalogue file and report everything wrong with it at once: form, ids, rules that do not resolve, cells without
 definition, bounds whose sum over 500 members would not fit.`,
 		Example: `  candor catalogue check our-catalogue.yaml`,
-		Args:    usageArgs(cobra.ExactArgs(1)),
+		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			c, err := loadCatalogue(args[0])
 			if err != nil {

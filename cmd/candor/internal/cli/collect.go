@@ -27,7 +27,7 @@ signatures, that they agree, and that the shares are those that they commit to. 
 coalition's directory under collected/, sealed as it was sent: the command can be interrupted and repeated,
 and no batch is asked for twice. It tells what is missing and who must act, and ends with status 3 if it is too early.`,
 		Example: "  candor collect --coalition coalition 2026q1",
-		Args:    usageArgs(cobra.ExactArgs(1)),
+		Args:    cobra.ExactArgs(1),
 	}
 	cmd.Flags().DurationVar(&wait, "wait", 10*time.Minute, "how long to wait for the aggregators")
 	c := coalitionFlag(cmd)

@@ -33,7 +33,7 @@ func accepted(args []string) error {
 			return nil
 		}
 	}
-	if !cmd.Runnable() {
+	if cmd.HasSubCommands() {
 		return errors.New(cmd.CommandPath() + " is not a command by itself")
 	}
 	if err := cmd.ValidateArgs(cmd.Flags().Args()); err != nil {

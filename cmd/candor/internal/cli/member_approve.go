@@ -21,7 +21,7 @@ any change of the figures makes them void. Without --yes the command only shows.
 
 candor member policy key makes a key; its public half is put under signers: in a policy with approvals: 1.`,
 		Example: "  candor member approve figures.xlsx --round 2026q1.json --member our-member --key second.key --yes",
-		Args:    usageArgs(cobra.ExactArgs(1)),
+		Args:    cobra.ExactArgs(1),
 	}
 	o.member = memberFlag(cmd)
 	fs := cmd.Flags()

@@ -55,7 +55,7 @@ func newMemberLedgerShowCmd() *cobra.Command {
 		Long: `Show how much of each budget of the policy is used: what was told (ε, added up) and what is set aside for corrections of rounds that are
 open. With --all every entry is listed, without values.`,
 		Example: "  candor member ledger show --member our-member --all",
-		Args:    usageArgs(cobra.NoArgs),
+		Args:    cobra.NoArgs,
 	}
 	dir := memberFlag(cmd)
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON, with every entry")
@@ -141,7 +141,7 @@ func newMemberLedgerVerifyCmd() *cobra.Command {
 		Long: `Read the whole ledger and verify its chain: a line that was changed, removed or added is found. Nothing is changed. Whether it is an old copy shows
 when it is compared with the witness, if the settings name one, and with the Leader, which candor member submit does.`,
 		Example: "  candor member ledger verify --member our-member",
-		Args:    usageArgs(cobra.NoArgs),
+		Args:    cobra.NoArgs,
 	}
 	dir := memberFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {

@@ -48,7 +48,7 @@ func newMemberPolicyShowCmd() *cobra.Command {
 		Use:     "show",
 		Short:   "Print the policy in force",
 		Example: "  candor member policy show --member our-member > policy.yaml",
-		Args:    usageArgs(cobra.NoArgs),
+		Args:    cobra.NoArgs,
 	}
 	dir := memberFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
@@ -76,7 +76,7 @@ func newMemberPolicyKeyCmd() *cobra.Command {
 		Long: `Make a signing key in FILE for one person, and print its public half, which goes under signers: in a policy. The person keeps the file where the
 others cannot read it.`,
 		Example: "  candor member policy key second.key",
-		Args:    usageArgs(cobra.ExactArgs(1)),
+		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			text, err := config.GenerateIdentity()
 			if err != nil {
@@ -102,7 +102,7 @@ func newMemberPolicySignCmd() *cobra.Command {
 		Short:   "Sign a change of the policy, as one of the signers of the one in force",
 		Long:    "Sign that the policy in force is replaced by the one in POLICY.yaml, in this ledger and no other, and print the approval.",
 		Example: "  candor member policy sign policy.yaml --member our-member --key second.key > approval.json",
-		Args:    usageArgs(cobra.ExactArgs(1)),
+		Args:    cobra.ExactArgs(1),
 	}
 	dir := memberFlag(cmd)
 	cmd.Flags().StringVar(&keyPath, "key", "", "the signer's key `FILE` (required)")
@@ -133,7 +133,7 @@ func newMemberPolicyAdoptCmd() *cobra.Command {
 		Short:   "Replace the policy in force",
 		Long:    "Replace the policy in force by the one in POLICY.yaml. What was told so far counts under the new one as well. The ledger records the change and the approvals.",
 		Example: "  candor member policy adopt policy.yaml --member our-member --approval approval.json",
-		Args:    usageArgs(cobra.ExactArgs(1)),
+		Args:    cobra.ExactArgs(1),
 	}
 	dir := memberFlag(cmd)
 	cmd.Flags().StringSliceVar(&approvalPaths, "approval", nil, "a signer's approval `FILE`, as often as the policy in force asks for")

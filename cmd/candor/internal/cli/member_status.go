@@ -26,7 +26,7 @@ forwarded the wrong one, and both operators should hear of it before the sums ar
 
 Exit status 1 if the receipts contradict what was sent or cannot be had, 3 if not everything is counted yet.`,
 		Example: "  candor member status --round 2026q1 --member our-member",
-		Args:    usageArgs(cobra.NoArgs),
+		Args:    cobra.NoArgs,
 	}
 	dir := memberFlag(cmd)
 	cmd.Flags().StringVar(&name, "round", "", "the signed round: a `FILE`, or the id of a round that you submitted to (required)")
@@ -121,7 +121,7 @@ func newMemberReportCmd() *cobra.Command {
 		Long: `Write an HTML page with this member's own plain figures, the newest round first and the ones before beside it. It is made from the member's
 directory, refers to nothing outside itself, and is never uploaded.`,
 		Example: "  candor member report --member our-member -o own-figures.html",
-		Args:    usageArgs(cobra.NoArgs),
+		Args:    cobra.NoArgs,
 	}
 	dir := memberFlag(cmd)
 	cmd.Flags().StringVarP(&output, "output", "o", "", "`FILE` to write, - for standard output (default: report.html in the member's directory)")

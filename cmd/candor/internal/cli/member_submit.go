@@ -51,7 +51,7 @@ they were sent are for candor member correct.`,
 		Example: `  candor member submit figures.xlsx --round 2026q1.json --member our-member --dry-run
   candor member submit figures.xlsx --round 2026q1.json --member our-member
   candor member submit figures.xlsx --round 2026q1.json --member our-member --offline sealed.json`,
-		Args: usageArgs(cobra.ExactArgs(1)),
+		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error { return o.run(cmd, args[0], false) },
 	}
 	o.addFlags(cmd)
@@ -67,7 +67,7 @@ func newMemberCorrectCmd() *cobra.Command {
 Leader erases the reports that are replaced. A part with any change gets fresh noise in all of its cells and is charged again, within
 what your policy allows. After the window has closed nothing can be corrected before the round's next revision.`,
 		Example: "  candor member correct figures.xlsx --round 2026q1.json --member our-member",
-		Args:    usageArgs(cobra.ExactArgs(1)),
+		Args:    cobra.ExactArgs(1),
 		RunE:    func(cmd *cobra.Command, args []string) error { return o.run(cmd, args[0], true) },
 	}
 	o.addFlags(cmd)
@@ -204,7 +204,7 @@ func newMemberUploadCmd() *cobra.Command {
 		Long: `Upload the reports in FILE, which candor member submit --offline wrote, to the Leader of their round. No key is needed and nothing in the file can be
 read here. It may be uploaded any number of times and counts once. The member's own machine finds out with candor member status.`,
 		Example: "  candor member upload sealed.json",
-		Args:    usageArgs(cobra.ExactArgs(1)),
+		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			text, err := readInput(cmd, args[0])
 			if err != nil {

@@ -37,7 +37,7 @@ Exit status 1 if there are errors; questions are no errors.`,
   candor member check figures.xlsx --round 2026Q2 --last figures-2026Q1.xlsx
   candor member check figures.xlsx --round 2026q2.json --member our-member
   candor member check figures.csv --json`,
-		Args: usageArgs(cobra.ExactArgs(1)),
+		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error { return o.run(cmd, args[0]) },
 	}
 	o.addFlags(cmd)

@@ -36,7 +36,7 @@ An existing file is not replaced: it may hold figures. With --example the file i
 		Example: `  candor member template --round 2026Q1
   candor member template --round 2026Q1 --instruments scope,hash-match --format csv -o figures.csv
   candor member template --round 2026Q1 --example -o practice.xlsx`,
-		Args: usageArgs(cobra.NoArgs),
+		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return o.run(cmd) },
 	}
 	o.addFlags(cmd)

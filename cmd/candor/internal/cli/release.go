@@ -62,7 +62,7 @@ Nothing is signed or written. The rules are those of the round document, which w
 Every release that was signed here before is compared with this one: a figure is not shown beside an earlier
 one if the difference would be that of few members. Others are named with --previous.`,
 		Example: "  candor release plan --coalition coalition 2026q1",
-		Args:    usageArgs(cobra.ExactArgs(1)),
+		Args:    cobra.ExactArgs(1),
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	cmd.Flags().StringVar(&catalogue, "catalogue", "", "the coalition's own catalogue `FILE`, if the round has one")
@@ -166,7 +166,7 @@ logged: --what and --why say it in a sentence each. A rehearsal is refused.
 The page on setbacks and limits is yours to write: a Markdown file with the sections "What worked",
 "What did not work", "What we do not know" and "What changes next".`,
 		Example: "  candor release build --coalition coalition 2026q1 --out release --limits limits.md --yes",
-		Args:    usageArgs(cobra.ExactArgs(1)),
+		Args:    cobra.ExactArgs(1),
 	}
 	fs := cmd.Flags()
 	fs.StringVar(&o.out, "out", "", "`DIR` for the release (required)")

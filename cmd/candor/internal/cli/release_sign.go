@@ -28,7 +28,7 @@ signers, which the operators approved before the round. What the release says is
 archive are written again with the signature. Give --trust and --previous as to candor release verify: what
 you sign you should have checked by keys that you pinned yourself. Without --yes the command only verifies.`,
 		Example: "  candor release sign release --key second/identity.key --trust trust.yaml --yes",
-		Args:    usageArgs(cobra.ExactArgs(1)),
+		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			k, err := config.LoadIdentity(key)
 			if err != nil {

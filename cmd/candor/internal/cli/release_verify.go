@@ -43,7 +43,7 @@ Without it the release is only checked against the keys that it names itself: "s
 Whether the figures may stand beside those of earlier releases is decided again if these are given with
 --previous: the release names them by their hash. Otherwise it is "not checkable".`,
 		Example: "  candor release verify release --trust trust.yaml\n  candor release verify https://figures.example/2026q1/",
-		Args:    usageArgs(cobra.ExactArgs(1)),
+		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			pins, err := readTrust(trust)
 			if err != nil {

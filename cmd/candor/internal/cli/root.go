@@ -105,11 +105,39 @@ that do not collude each add up one half; the secretariat collects only the sums
 		&cobra.Group{ID: groupResearcher, Title: "Researchers:"},
 	)
 	add(root, groupStart, newDemoCmd())
-	add(root, groupMember, newMemberCmd())
+	add(root, groupMember, newMemberCmd(), newCatalogueCmd())
 	add(root, groupSecretariat, newCoalitionCmd(), newRosterCmd(), newRoundCmd(), newCollectCmd())
 	add(root, groupOperator, newLeaderCmd(), newHelperCmd(), newAggregatorGroupCmd(), newStatusCmd(), newStoreCmd(), newKeysCmd(), newConfigCmd(), newInteropCmd())
 	add(root, groupResearcher, newReleaseCmd(), newVectorsCmd())
+	judgeUsage(root)
 	return root
+}
+
+// judgeUsage makes every mistake in how root and the commands below it are called one of usage: arguments, missing flags, and a
+// word after a group of commands that is none of them.
+func judgeUsage(root *cobra.Command) {
+	usage := func(cmd *cobra.Command, err error) error {
+		if err == nil {
+			return nil
+		}
+		return withHint(usageError{err}, "%s --help", cmd.CommandPath())
+	}
+	root.PersistentPreRunE = func(cmd *cobra.Command, _ []string) error {
+		return usage(cmd, errors.Join(cmd.ValidateRequiredFlags(), cmd.ValidateFlagGroups()))
+	}
+	var each func(cmd *cobra.Command)
+	each = func(cmd *cobra.Command) {
+		if !cmd.Runnable() {
+			cmd.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
+		}
+		if check := cmd.Args; check != nil {
+			cmd.Args = func(cmd *cobra.Command, args []string) error { return usage(cmd, check(cmd, args)) }
+		}
+		for _, c := range cmd.Commands() {
+			each(c)
+		}
+	}
+	each(root)
 }
 
 // add puts commands into a group of root's help.

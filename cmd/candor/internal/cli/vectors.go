@@ -37,7 +37,7 @@ XofTurboShake128. Of a directory, all files that end in .json are checked. Nothi
 kind, with an unknown field or operation, or with a value that no operation checks, has failed.`,
 		Example: `  candor vectors verify testvectors
   candor vectors verify Prio3Sum_0.json Prio3Sum_1.json --json`,
-		Args: usageArgs(cobra.MinimumNArgs(1)),
+		Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, paths []string) error { return verifyVectors(cmd, paths, asJSON) },
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON object per file")
@@ -136,7 +136,7 @@ random parameters and measurements. Every fourth file is of a report that must b
 the same bytes, so that anyone can write them again; files of the same names are replaced.`,
 		Example: `  candor vectors generate vectors --seed 00ff
   candor vectors generate vectors --seed 00ff --count 60`,
-		Args: usageArgs(cobra.ExactArgs(1)),
+		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error { return o.run(cmd, args[0]) },
 	}
 	cmd.Flags().StringVar(&o.seed, "seed", "", "what the vectors are drawn from: any bytes, in `HEX`")
@@ -166,14 +166,4 @@ func (o *generateOptions) run(cmd *cobra.Command, dir string) error {
 	}
 	fmt.Fprintf(cmd.OutOrStdout(), "%d files in %s\n", len(files), dir)
 	return nil
-}
-
-// usageArgs makes what an argument check refuses a usage error.
-func usageArgs(check cobra.PositionalArgs) cobra.PositionalArgs {
-	return func(cmd *cobra.Command, args []string) error {
-		if err := check(cmd, args); err != nil {
-			return withHint(usageError{err}, "%s --help", cmd.CommandPath())
-		}
-		return nil
-	}
 }
