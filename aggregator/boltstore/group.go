@@ -60,6 +60,11 @@ func (s *Store) Update(ctx context.Context, name string, fn func(store.Tx) error
 	return err
 }
 
+// Settle implements [store.Store]: Updates have the turn in the order in which they began.
+func (s *Store) Settle(ctx context.Context) error {
+	return s.Update(ctx, "settle", func(store.Tx) error { return nil })
+}
+
 // wait returns when the caller has the turn, or with an error if ctx ends before.
 func (s *Store) wait(ctx context.Context) error {
 	s.mu.Lock()

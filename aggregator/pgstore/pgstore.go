@@ -99,6 +99,21 @@ func (s *Store) View(ctx context.Context, name string, fn func(store.Tx) error) 
 	return fn(t)
 }
 
+// Settle implements [store.Store]: the database gives a deferrable transaction its snapshot when the transactions that write and began before it have ended.
+func (s *Store) Settle(ctx context.Context) (err error) {
+	defer s.observe("settle", &err)()
+	pg, err := s.begin(ctx, pgx.TxOptions{IsoLevel: pgx.Serializable, AccessMode: pgx.ReadOnly, DeferrableMode: pgx.Deferrable})
+	if err != nil {
+		return err
+	}
+	t := &tx{ctx: ctx, pg: pg}
+	defer t.end()
+	if _, err := t.exec("settle"); err != nil {
+		return fmt.Errorf("waiting for transactions to end: %w", err)
+	}
+	return nil
+}
+
 // How often and how long an Update is tried again.
 const (
 	maxAttempts = 60

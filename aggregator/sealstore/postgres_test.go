@@ -10,13 +10,17 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
 	"candor/aggregator/pgstore"
+	"candor/aggregator/sealstore"
 	"candor/aggregator/store"
 	"candor/aggregator/storetest"
+	"candor/schema/dap"
 )
 
 // A database is a place on a server.
@@ -123,4 +127,76 @@ func dump(t *testing.T, url string) []byte {
 		t.Fatalf("pg_dump: %v", err)
 	}
 	return text
+}
+
+// An Update that began before a rekeying and ends late seals under a key of before: that key must not be destroyed until its rows are sealed again.
+func TestRekeyWaitsForUpdates(t *testing.T) {
+	if testing.Short() {
+		t.Skip("starts a server")
+	}
+	d := database(storetest.StartPostgres(t).NewDatabase(t))
+	beneath := d.beneath(t)
+	defer beneath.Close()
+	server := seal(t, beneath, wrapping)
+	// Rows of another kind than that of the Update, so that the database has no reason of its own to undo that.
+	update(t, server, func(tx store.Tx) error {
+		return tx.PutStatement(store.Statement{Task: task, Text: secret("statement"), Created: now})
+	})
+	sealed, release := make(chan struct{}), make(chan struct{})
+	var once sync.Once
+	updated, rekeyed := make(chan error, 1), make(chan error, 1)
+	go func() {
+		updated <- server.Update(t.Context(), "upload", func(tx store.Tx) error {
+			err := tx.AddReport(task, store.Report{ID: reportID(3), Time: 7, Encoded: secret("report 3")})
+			once.Do(func() { close(sealed) })
+			<-release
+			return err
+		})
+	}()
+	<-sealed
+	go func() {
+		_, err := seal(t, beneath, wrapping).Rekey(t.Context(), func(uint64) {})
+		rekeyed <- err
+	}()
+	select {
+	case err := <-rekeyed:
+		t.Errorf("the rekeying ended during an Update: %v", err)
+		rekeyed <- err
+	case <-time.After(500 * time.Millisecond):
+	}
+	close(release)
+	if err := errors.Join(<-updated, <-rekeyed); err != nil {
+		t.Fatal(err)
+	}
+	found := false
+	for _, r := range records(t, seal(t, beneath, wrapping)) {
+		r, ok := r.(store.ReportRecord)
+		found = found || ok && r.ID == reportID(3) && bytes.Equal(r.Encoded, secret("report 3"))
+	}
+	if !found {
+		t.Error("the report is lost")
+	}
+}
+
+// A row under a key that is not there is found as such, though the database cannot be asked for the key while it hands out rows.
+func TestMissingKeyInDatabase(t *testing.T) {
+	if testing.Short() {
+		t.Skip("starts a server")
+	}
+	beneath := database(storetest.StartPostgres(t).NewDatabase(t)).beneath(t)
+	defer beneath.Close()
+	update(t, seal(t, beneath, wrapping), fill)
+	update(t, beneath, func(tx store.Tx) error { return tx.DeleteKey(task, keyIDs(t, beneath)[0]) })
+	s := seal(t, beneath, wrapping)
+	for what, read := range map[string]func(store.Tx) error{
+		"all rows": func(tx store.Tx) error { return tx.Records(func(store.Record) error { return nil }) },
+		"buckets": func(tx store.Tx) error {
+			_, err := tx.Buckets(task, store.Batch{Interval: dap.Interval{Start: 7, Duration: 1}}, storetest.Sum)
+			return err
+		},
+	} {
+		if err := s.View(t.Context(), "test", read); !errors.Is(err, sealstore.ErrAltered) {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
 }

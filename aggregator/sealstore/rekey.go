@@ -36,7 +36,11 @@ func (s *Store) Rekey(ctx context.Context, progress func(rows uint64)) (r Rekeyi
 	if err := s.rewrap(ctx, &r, true); err != nil {
 		return r, err
 	}
-	// A transaction that was under way when the keys were made may write after rows were listed: it is over when a whole pass finds nothing.
+	// An Update that began before the new keys were made seals under the old ones: its rows must be there when they are listed.
+	if err := s.Settle(ctx); err != nil {
+		return r, err
+	}
+	// The last pass finds nothing.
 	for {
 		n, err := s.reseal(ctx, &r, progress)
 		if err != nil {

@@ -216,3 +216,34 @@ func TestRekeyWhileInUse(t *testing.T) {
 		t.Errorf("%d reports, %d counted", reports, count)
 	}
 }
+
+// A process that still has only the wrapping key of before makes the first key of a new task under that of now: what is under the one before cannot be read once it is destroyed.
+func TestNewTaskAfterRewrap(t *testing.T) {
+	beneath := newPlace(t).(place).beneath(t)
+	defer beneath.Close()
+	reloads := 0
+	server, err := sealstore.Open(t.Context(), sealstore.Config{Store: beneath, Keys: []*sealstore.WrappingKey{wrapping}, Reload: func(context.Context) ([]*sealstore.WrappingKey, error) {
+		reloads++
+		return []*sealstore.WrappingKey{next, wrapping}, nil
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	update(t, server, fill)
+	if _, err := seal(t, beneath, next, wrapping).Rewrap(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	report := store.Report{ID: reportID(3), Time: 7, Encoded: secret("report 3")}
+	update(t, server, func(tx store.Tx) error { return tx.AddReport(dap.TaskID{2}, report) })
+	if reloads != 1 {
+		t.Errorf("the wrapping keys were read anew %d times, want once", reloads)
+	}
+	found := false
+	for _, r := range records(t, seal(t, beneath, next)) {
+		r, ok := r.(store.ReportRecord)
+		found = found || ok && r.ID == report.ID && bytes.Equal(r.Encoded, report.Encoded)
+	}
+	if !found {
+		t.Error("the report of the new task is lost")
+	}
+}

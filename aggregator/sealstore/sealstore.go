@@ -161,6 +161,9 @@ func (s *Store) Update(ctx context.Context, name string, fn func(store.Tx) error
 	return s.run(ctx, name, s.store.Update, fn)
 }
 
+// Settle implements [store.Store].
+func (s *Store) Settle(ctx context.Context) error { return s.store.Settle(ctx) }
+
 // run runs fn, and once more with other wrapping keys if one was missing.
 func (s *Store) run(ctx context.Context, name string, transaction func(context.Context, string, func(store.Tx) error) error, fn func(store.Tx) error) error {
 	ring := s.ring.Load()

@@ -17,6 +17,8 @@ type tx struct {
 	s       *Store
 	failed  error                   // the first secret that could not be sealed or opened
 	current map[dap.TaskID]*dataKey // as of this transaction
+
+	prepared map[keyName]*dataKey // all keys, while rows are handed out one by one; else nil
 }
 
 // list opens the secrets of rows, in place.
@@ -126,9 +128,11 @@ func (t *tx) MergeBucket(task dap.TaskID, id store.BucketID, delta store.Bucket,
 }
 
 func (t *tx) Buckets(task dap.TaskID, batch store.Batch, merge store.Merge) ([]store.Bucket, error) {
-	if err := t.prepare(t.Tx.Keys(task)); err != nil {
+	done, err := t.prepare(t.Tx.Keys(task))
+	if err != nil {
 		return nil, err
 	}
+	defer done()
 	// Shards are read in a View too, in which no key can be made: they are opened as they come and never sealed again.
 	opened := make(map[store.BucketID]bool)
 	buckets, err := t.Tx.Buckets(task, batch, func(into *store.Bucket, from store.Bucket) error {
@@ -282,9 +286,11 @@ func (t *tx) Statement(task dap.TaskID) (store.Statement, error) {
 
 // Records leaves out the keys: what comes out is in the clear, and goes sealed under other keys into another store.
 func (t *tx) Records(fn func(store.Record) error) error {
-	if err := t.prepare(t.Tx.AllKeys()); err != nil {
+	done, err := t.prepare(t.Tx.AllKeys())
+	if err != nil {
 		return err
 	}
+	defer done()
 	return t.Tx.Records(func(r store.Record) error {
 		if _, isKey := r.(store.Key); isKey {
 			return nil

@@ -175,17 +175,39 @@ func (t *tx) newKey(task dap.TaskID, generation uint32) (*dataKey, error) {
 	var b [dataKeySize + 4]byte
 	rand.Read(b[:])
 	name := keyName{task, uint64(generation)<<32 | uint64(binary.BigEndian.Uint32(b[dataKeySize:]))}
-	wrapped, err := t.s.ring.Load().first.wrap(name, b[:dataKeySize])
+	by, err := t.wrappingKey()
+	if err != nil {
+		return nil, err
+	}
+	wrapped, err := by.wrap(name, b[:dataKeySize])
 	if err != nil {
 		return nil, err
 	}
 	return &dataKey{name.id, newAEAD(b[:dataKeySize])}, t.Tx.PutKey(store.Key{Task: task, ID: name.id, Wrapped: wrapped})
 }
 
+// wrappingKey returns the key that wraps that of the store itself. The first one of this process may be another: one that Rewrap has not come to yet, or one that
+// another process has replaced, so that what it wraps is lost when it is destroyed.
+func (t *tx) wrappingKey() (*WrappingKey, error) {
+	ring := t.s.ring.Load()
+	rows, err := t.Tx.Keys(storeKey.task)
+	if err != nil || len(rows) == 0 {
+		return ring.first, err
+	}
+	id, _, err := wrappedBy(rows[0])
+	if err != nil {
+		return nil, err
+	}
+	return ring.named(id)
+}
+
 // key returns a key by its name, or nil if there is none.
 func (t *tx) key(name keyName) (*dataKey, error) {
 	if k := t.current[name.task]; k != nil && k.id == name.id {
 		return k, nil
+	}
+	if t.prepared != nil {
+		return t.prepared[name], nil
 	}
 	t.s.mu.RLock()
 	k := t.s.open[name]
@@ -205,17 +227,19 @@ func (t *tx) key(name keyName) (*dataKey, error) {
 	return nil, nil
 }
 
-// prepare opens keys before a method of the store beneath hands out rows one by one: it may be unable to look for a key meanwhile.
-func (t *tx) prepare(rows []store.Key, err error) error {
+// prepare opens all keys that there are before a method of the store beneath hands out rows one by one: it is unable to look for a key meanwhile. done ends that.
+func (t *tx) prepare(rows []store.Key, err error) (done func(), _ error) {
+	keys := make(map[keyName]*dataKey, len(rows))
 	for _, r := range rows {
 		if err == nil && r.Task != storeKey.task && sealedBy(r) {
-			_, err = t.s.unwrapped(r)
+			keys[keyName{r.Task, r.ID}], err = t.s.unwrapped(r)
 		}
 	}
 	if err != nil {
-		return t.fail(err)
+		return nil, t.fail(err)
 	}
-	return nil
+	t.prepared = keys
+	return func() { t.prepared = nil }, nil
 }
 
 // unwrapped returns the key of a row. What a name means never changes, so it is remembered.

@@ -102,15 +102,23 @@ func wrappedBy(k store.Key) (id [wrappingIDSize]byte, sealed []byte, err error) 
 	return [wrappingIDSize]byte(k.Wrapped[1:]), k.Wrapped[1+wrappingIDSize:], nil
 }
 
+// named returns the wrapping key of an ID.
+func (r *wrappingKeys) named(id [wrappingIDSize]byte) (*WrappingKey, error) {
+	if by := r.all[id]; by != nil {
+		return by, nil
+	}
+	return nil, fmt.Errorf("%w: %x, and given is %s", ErrWrongKey, id, r.first.ID())
+}
+
 // unwrap opens the data key of a row.
 func (r *wrappingKeys) unwrap(k store.Key) ([]byte, error) {
 	id, sealed, err := wrappedBy(k)
 	if err != nil {
 		return nil, err
 	}
-	by := r.all[id]
-	if by == nil {
-		return nil, fmt.Errorf("%w: %x, and given is %s", ErrWrongKey, id, r.first.ID())
+	by, err := r.named(id)
+	if err != nil {
+		return nil, err
 	}
 	key, err := by.aead().Open(nil, nil, sealed, keyName{k.Task, k.ID}.associated())
 	if err != nil {

@@ -34,6 +34,9 @@ type Store interface {
 	// have no effect outside tx except to set variables that a later run sets again; a non-nil error rolls back
 	// and is returned as it is. Several concurrent Updates may share one disk flush; one that wrote nothing needs none. name labels metrics.
 	Update(ctx context.Context, name string, fn func(Tx) error) error
+	// Settle returns once every Update that began before the call has ended, those of other processes too: whatever ends later has seen what was committed
+	// before the call.
+	Settle(ctx context.Context) error
 	// Close waits for running transactions and releases the store.
 	Close() error
 }

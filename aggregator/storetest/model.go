@@ -36,6 +36,11 @@ func (m *Model) Update(ctx context.Context, _ string, fn func(store.Tx) error) e
 	return m.run(ctx, fn, true)
 }
 
+// Settle implements [store.Store].
+func (m *Model) Settle(ctx context.Context) error {
+	return m.run(ctx, func(store.Tx) error { return nil }, false)
+}
+
 func (m *Model) run(ctx context.Context, fn func(store.Tx) error, write bool) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()

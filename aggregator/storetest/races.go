@@ -36,6 +36,37 @@ func size(full, few int) int {
 }
 
 var raceTests = []contractTest{
+	{name: "settling waits for what is under way", run: func(f *fixture) {
+		began, release, settled := make(chan struct{}), make(chan struct{}), make(chan error, 1)
+		ended := make(chan error, 1)
+		var once sync.Once
+		go func() {
+			ended <- f.s.Update(context.Background(), "test", func(tx store.Tx) error {
+				_, err := tx.Counters(task1) // from now on it sees what there was
+				once.Do(func() { close(began) })
+				<-release
+				return errors.Join(err, tx.Count(task2, "n", 1))
+			})
+		}()
+		<-began
+		go func() { settled <- f.s.Settle(context.Background()) }()
+		select {
+		case err := <-settled:
+			f.Errorf("Settle returned during an Update: %v", err)
+			settled <- err
+		case <-time.After(200 * time.Millisecond):
+		}
+		close(release)
+		if err := errors.Join(<-settled, <-ended); err != nil {
+			f.Fatal(err)
+		}
+		if n := read(f, func(tx store.Tx) (map[string]uint64, error) { return tx.Counters(task2) })["n"]; n != 1 {
+			f.Errorf("counted %d, want 1", n)
+		}
+		if err := f.s.Settle(canceled()); !errors.Is(err, context.Canceled) {
+			f.Errorf("Settle after its context: %v", err)
+		}
+	}},
 	{name: "one of many uploads of an ID wins", run: func(f *fixture) {
 		const workers = 8
 		reports := size(60, 15)

@@ -1,0 +1,2 @@
+-- the first statement of a deferrable transaction waits
+SELECT 1
