@@ -26,7 +26,7 @@ var beyond = []struct {
 	{"`unnest` of several `WITH ORDINALITY`", "unnest( ORDINALITY ::bytea[] ::bigint[] ::smallint[] ::timestamptz[]", `unnest\(`},
 	{"cursors", "DECLARE CURSOR NO SCROLL", `DECLARE rows NO SCROLL CURSOR`},
 	{"identity columns", "IDENTITY", `GENERATED ALWAYS AS IDENTITY`},
-	{"a sequence", "SEQUENCE nextval(", `CREATE SEQUENCE|nextval\(`},
+	{"sequences", "SEQUENCE nextval(", `CREATE SEQUENCE|nextval\(`},
 	{"partial indexes", "", `CREATE INDEX [^;]* WHERE`},
 	{"`fillfactor`", "", `fillfactor`},
 	{"`SET STORAGE EXTERNAL`", "ALTER STORAGE EXTERNAL", `SET STORAGE EXTERNAL`},

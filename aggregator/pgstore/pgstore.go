@@ -71,11 +71,18 @@ func open(ctx context.Context, url string, opts Options, migrations fs.FS) (*Sto
 	if err != nil {
 		return nil, fmt.Errorf("opening PostgreSQL store: %w", err)
 	}
-	if err := reach(ctx, opts.Wait, func() error { return migrate(ctx, pool, migrations) }); err != nil {
+	var process int64
+	err = reach(ctx, opts.Wait, func() error {
+		if err := migrate(ctx, pool, migrations); err != nil {
+			return err
+		}
+		return pool.QueryRow(ctx, queries["process_next"]).Scan(&process)
+	})
+	if err != nil {
 		pool.Close()
 		return nil, fmt.Errorf("opening PostgreSQL store %s on %s: %w", config.ConnConfig.Database, config.ConnConfig.Host, err)
 	}
-	return &Store{pool: pool, shards: newShardPool(), opts: opts}, nil
+	return &Store{pool: pool, shards: newShardPool(process), opts: opts}, nil
 }
 
 // Close implements [store.Store].

@@ -65,6 +65,29 @@ func TestSmoke(t *testing.T) {
 	}
 }
 
+// Processes must not meet in the same rows: each that opens the store begins far from the ones before it.
+func TestShardsOfProcesses(t *testing.T) {
+	url := storetest.StartPostgres(t).NewDatabase(t)
+	const processes, apart = 8, 8
+	var bases []int
+	for range processes {
+		s, err := pgstore.Open(t.Context(), url, pgstore.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		base := pgstore.ShardBase(s)
+		for _, other := range bases {
+			if d := (base - other + 256) % 256; min(d, 256-d) < apart {
+				t.Errorf("shards of processes begin at %d and at %d", other, base)
+			}
+		}
+		bases = append(bases, base)
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 // Processes that start at the same moment on an empty database must not fall over each other.
 func TestOpenAtOnce(t *testing.T) {
 	if testing.Short() {

@@ -1,16 +1,14 @@
 package pgstore
 
 import (
+	"math/bits"
 	"math/rand/v2"
 	"sync"
 )
 
 // A much changed row is split into shards, and two transactions conflict on it only if they have the same. A process uses the shards from some point on, one for
 // each transaction that is under way: so its own never conflict, those of another process seldom do, and no more rows come to be than are needed.
-const (
-	shards       = 256
-	processBases = 16 // points at which processes begin
-)
+const shards = 256
 
 // shardPool gives shards to transactions. It is safe for concurrent use.
 type shardPool struct {
@@ -20,8 +18,9 @@ type shardPool struct {
 	busy [shards]bool
 }
 
-func newShardPool() *shardPool {
-	return &shardPool{base: rand.IntN(processBases) * (shards / processBases)}
+// newShardPool returns the shards of a process by its number. Of 32 processes that were started one after the other each begins with 8 of its own, of few with more.
+func newShardPool(process int64) *shardPool {
+	return &shardPool{base: int(bits.Reverse8(uint8(process % 32)))}
 }
 
 // take returns a shard, and what gives it back.

@@ -1,0 +1,2 @@
+-- the number of a process that opens the store
+SELECT nextval('processes')
