@@ -164,10 +164,19 @@ func Restore(ctx context.Context, beneath store.Store, in io.Reader, open func(c
 	return report, beneath.Update(ctx, "end_restore", func(tx store.Tx) error { return tx.DeleteKey(unfinished.Task, unfinished.ID) })
 }
 
-// begin marks an empty store as being restored.
+// begin marks an empty store as being restored. One that was only opened is empty too: all it has is a key of its own, which seals nothing.
 func begin(ctx context.Context, beneath store.Store, first store.Record, sealed bool) error {
 	return beneath.Update(ctx, "begin_restore", func(tx store.Tx) error {
-		if err := tx.Records(func(store.Record) error { return ErrNotEmpty }); err != nil {
+		err := tx.Records(func(r store.Record) error {
+			if isStoreKey(r) {
+				return nil
+			}
+			return ErrNotEmpty
+		})
+		if err != nil {
+			return err
+		}
+		if err := deleteKeys(tx); err != nil {
 			return err
 		}
 		if err := tx.PutKey(unfinished); err != nil || !sealed {
@@ -179,13 +188,15 @@ func begin(ctx context.Context, beneath store.Store, first store.Record, sealed 
 
 // undo takes back what begin did.
 func undo(ctx context.Context, beneath store.Store) error {
-	return beneath.Update(ctx, "undo_restore", func(tx store.Tx) error {
-		keys, err := tx.AllKeys()
-		for _, k := range keys {
-			err = errors.Join(err, tx.DeleteKey(k.Task, k.ID))
-		}
-		return err
-	})
+	return beneath.Update(ctx, "undo_restore", deleteKeys)
+}
+
+func deleteKeys(tx store.Tx) error {
+	keys, err := tx.AllKeys()
+	for _, k := range keys {
+		err = errors.Join(err, tx.DeleteKey(k.Task, k.ID))
+	}
+	return err
 }
 
 // fill puts records into a store, first and what r has.

@@ -183,6 +183,11 @@ func TestRestoreRefuses(t *testing.T) {
 	if err := restore(target, key, bytes.NewReader(backup.Bytes())); !errors.Is(err, care.ErrNotEmpty) {
 		t.Errorf("twice: %v", err)
 	}
+	opened := openBolt(t, filepath.Join(t.TempDir(), "opened.db"))
+	must(sealed(ctx, opened, other))(t)
+	if err := restore(opened, key, bytes.NewReader(backup.Bytes())); err != nil {
+		t.Errorf("into a store that was opened and has nothing: %v", err)
+	}
 	cut := openBolt(t, filepath.Join(t.TempDir(), "cut.db"))
 	if err := restore(cut, key, bytes.NewReader(backup.Bytes()[:backup.Len()*3/4])); !errors.Is(err, storefile.ErrMalformed) {
 		t.Errorf("a file that was cut off: %v", err)
