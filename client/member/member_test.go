@@ -107,6 +107,19 @@ func TestOpenRefuses(t *testing.T) {
 			d.Parts[i].Privacy.Mechanism = "none"
 		}), "without the aggregators' noise")
 	})
+	t.Run("noise for less than a unit changes", func(t *testing.T) {
+		for _, kind := range []string{round.KindCounts, round.KindAnswers} {
+			refuses(t, m, alter(func(d *round.Document) {
+				i := slices.IndexFunc(d.Parts, func(p round.Part) bool { return p.Kind == kind && p.Privacy.Delta1 > 1 })
+				d.Parts[i].Privacy.Delta1--
+				if kind == round.KindCounts { // else the document contradicts itself
+					noise := must(d.Parts[i].Privacy.MemberNoise())(t)
+					d.Parts[i].VDAF.MaxMeasurement -= 2 * (d.Parts[i].Offset - uint64(noise.Offset()))
+					d.Parts[i].Offset = uint64(noise.Offset())
+				}
+			}), "for which there is too little noise")
+		}
+	})
 	t.Run("other cells than the catalogue's", func(t *testing.T) {
 		refuses(t, m, alter(func(d *round.Document) { c := d.Parts[0].Cells; c[0], c[1] = c[1], c[0] }), "is not what catalogue")
 	})

@@ -226,9 +226,29 @@ func (r *Round) sources() ([]metric.Part, error) {
 		if source.Kind == metric.Counts && source.Noise && p.Privacy.Mechanism == "none" {
 			return nil, fmt.Errorf("its part %s/%s has no noise; by catalogue %s these counts are told with noise only", p.Instrument, p.Name, r.Catalogue)
 		}
+		if err := checkSensitivity(p, &source); err != nil {
+			return nil, err
+		}
 		sources[i] = source
 	}
 	return sources, nil
+}
+
+// checkSensitivity refuses a part that says of its unit that it changes less than by the catalogue it does: with the noise for that its ε would not hold.
+func checkSensitivity(p *round.Part, source *metric.Part) error {
+	v := p.Privacy
+	says := v.Delta1
+	switch v.Mechanism {
+	case "none":
+		return nil
+	case "gaussian":
+		says = v.L0 * v.LInf // an L2 sensitivity of √L0·LInf; the checker of documents bounds both
+	}
+	if limit := uint64(source.UnitLimit(metric.PrivacyUnit(v.Unit))); says < limit {
+		return fmt.Errorf("its part %s/%s says that one %s changes it by at most %d; by the catalogue it is %d, for which there is too little noise",
+			p.Instrument, p.Name, v.Unit, says, limit)
+	}
+	return nil
 }
 
 func sameCells(p *round.Part, source *metric.Part) bool {

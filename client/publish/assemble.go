@@ -160,7 +160,7 @@ func MethodNote(d *round.Document) []byte {
 		p := &d.Parts[i]
 		noise := "no noise"
 		if p.Privacy.Mechanism != "none" {
-			noise = fmt.Sprintf("%s noise by the %s, ε = %s for one %s", p.Privacy.Mechanism, p.Privacy.Place, p.Privacy.Epsilon, p.Privacy.Unit)
+			noise = fmt.Sprintf("%s noise by the %s, %s", p.Privacy.Mechanism, p.Privacy.Place, p.Privacy.Claim())
 		}
 		if p.Kind == round.KindCounts {
 			line("- %s/%s: %d counts, each of at most %d from one organisation; %s", p.Instrument, p.Name, len(p.Cells), p.Cap, noise)

@@ -98,6 +98,30 @@ func (in *Instrument) answers() Part {
 	return p
 }
 
+// UnitLimit returns the largest change that one unit makes in the part's cells that have noise, in the L1 norm. In counts the unit is an item, an account
+// or a person. In answers it is one answer, whatever unit says: to yes or no it moves one cell, but a choice or a magnitude that changes moves two.
+func (p *Part) UnitLimit(unit PrivacyUnit) int64 {
+	if p.Kind == Answers {
+		for i := range p.in.Metrics {
+			if m := &p.in.Metrics[i]; m.Type == Choice || m.magnitude != nil {
+				return 2
+			}
+		}
+		return 1
+	}
+	var limit int64
+	for _, id := range p.Metrics {
+		switch m := p.in.Metric(id); {
+		case m.Release != AccountNoise:
+		case unit != Account:
+			limit++ // codes are exclusive
+		case m.PrivacyUnit == Account:
+			limit += m.UnitMax
+		}
+	}
+	return limit
+}
+
 // Contributes returns, for each of p.Metrics, whether f has values for it.
 func (p *Part) Contributes(f Figures) []bool {
 	contributes := make([]bool, len(p.Metrics))

@@ -81,9 +81,9 @@ func (p *Part) words() string {
 	case p.Privacy.Mechanism == "none":
 		return what + ", without noise"
 	case p.Privacy.Place == "aggregators":
-		return fmt.Sprintf("%s; each aggregator adds %s noise, ε = %s for one %s", what, p.Privacy.Mechanism, p.Privacy.Epsilon, p.Privacy.Unit)
+		return fmt.Sprintf("%s; each aggregator adds %s noise, %s; states have none", what, p.Privacy.Mechanism, p.Privacy.Claim())
 	}
-	return fmt.Sprintf("%s; each member adds %s noise, ε = %s for one %s (sensitivity %d)", what, p.Privacy.Mechanism, p.Privacy.Epsilon, p.Privacy.Unit, p.Privacy.Delta1)
+	return fmt.Sprintf("%s; each member adds %s noise, %s (sensitivity %d)", what, p.Privacy.Mechanism, p.Privacy.Claim(), p.Privacy.Delta1)
 }
 
 // changes lists what a reader who agreed to before must look at again.

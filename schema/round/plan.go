@@ -70,6 +70,9 @@ func (p *Plan) Document() (*Document, error) {
 	if len(problems) > 0 {
 		return nil, fmt.Errorf("planning round %s: %s", p.ID, strings.Join(problems, "; "))
 	}
+	if budget.answers != nil {
+		budget.charge(answersPopulation(p.Period), budget.answers)
+	}
 	d.Populations = budget.populations()
 	return d, nil
 }
@@ -99,8 +102,9 @@ func (p *Plan) parts(in *metric.Instrument, epsilon *big.Rat, b *budget) ([]Part
 			part.Cells[j] = Cell{Metric: c.Metric, Code: c.Column()}
 		}
 		if s.Kind == metric.Answers {
-			part.answers(s.MaxWeight, p.Period)
-		} else if err := part.counts(s, privacy.share(in, s)); err != nil {
+			part.answers(s, p.Period)
+			b.answer(part.Privacy)
+		} else if err := part.counts(s, privacy.share(s)); err != nil {
 			return nil, fmt.Errorf("instrument %s: %w", in.ID, err)
 		}
 		noisy = noisy || s.Kind == metric.Counts && s.Noise
@@ -109,7 +113,6 @@ func (p *Plan) parts(in *metric.Instrument, epsilon *big.Rat, b *budget) ([]Part
 	if noisy {
 		b.charge(privacy.Population, epsilon)
 	}
-	b.charge(answersPopulation(p.Period), big.NewRat(1, 1))
 	return parts, nil
 }
 
@@ -131,17 +134,8 @@ func (p *Plan) privacy(in *metric.Instrument, epsilon *big.Rat) Privacy {
 
 // share returns the privacy block of one part, given that of the whole instrument: the part's own sensitivity, and the same share of ε. So the scale of the
 // noise is the instrument's in every part, and the parts' ε add up to the instrument's.
-func (v Privacy) share(in *metric.Instrument, s *metric.Part) Privacy {
-	var own int64
-	for _, id := range s.Metrics {
-		switch m := in.Metric(id); {
-		case m.Release != metric.AccountNoise:
-		case v.Unit != "account":
-			own++
-		case m.PrivacyUnit == metric.Account:
-			own += m.UnitMax
-		}
-	}
+func (v Privacy) share(s *metric.Part) Privacy {
+	own := s.UnitLimit(metric.PrivacyUnit(v.Unit))
 	epsilon, ok := new(big.Rat).SetString(v.Epsilon)
 	if own == 0 || !ok {
 		return v
@@ -169,11 +163,14 @@ func (part *Part) counts(s *metric.Part, privacy Privacy) error {
 }
 
 // answers sets up a part of zeros and ones. The aggregators add discrete Laplace noise of scale 1 to the cells that are answers; states of availability carry none.
-func (part *Part) answers(maxWeight int, period Period) {
+// So ε is the sensitivity: 1 for a yes or no, 2 where there are choices or magnitudes.
+func (part *Part) answers(s *metric.Part, period Period) {
 	part.Kind = KindAnswers
+	maxWeight, limit := s.MaxWeight, s.UnitLimit(metric.Organisation)
 	part.VDAF = VDAF{Type: "Prio3MultihotCountVec", Length: uint32(len(part.Cells)), MaxWeight: uint64(min(maxWeight, len(part.Cells))),
 		ChunkLength: ChunkLength(len(part.Cells) + bits.Len(uint(maxWeight)))}
-	part.Privacy = Privacy{Unit: "answer", Population: answersPopulation(period), Mechanism: "discrete-laplace", Place: "aggregators", Epsilon: "1/1", Delta: "0", Delta1: 1}
+	part.Privacy = Privacy{Unit: "answer", Population: answersPopulation(period), Mechanism: "discrete-laplace", Place: "aggregators",
+		Epsilon: big.NewRat(limit, 1).RatString(), Delta: "0", Delta1: uint64(limit)}
 }
 
 // answersPopulation names the answers of organisations: they persist, so their budget is that of a calendar year.
@@ -186,6 +183,14 @@ type budget struct {
 	spent map[string]*big.Rat
 	ids   []string
 	sums  map[string]*big.Rat
+	// answers is the most that the round tells about one answer. A question stands in one instrument, so that those of several do not add up.
+	answers *big.Rat
+}
+
+func (b *budget) answer(v Privacy) {
+	if epsilon, ok := new(big.Rat).SetString(v.Epsilon); ok && (b.answers == nil || epsilon.Cmp(b.answers) > 0) {
+		b.answers = epsilon
+	}
 }
 
 func (b *budget) charge(population string, epsilon *big.Rat) {

@@ -1,6 +1,7 @@
 package round_test
 
 import (
+	"fmt"
 	"math/big"
 	"strings"
 	"testing"
@@ -101,6 +102,59 @@ func TestPlanAddsUpBudgets(t *testing.T) {
 	}
 	if got["items/2026Q1"] != "5/2" || got["answers/2026"] != "2" {
 		t.Errorf("populations are %v, want items/2026Q1: 5/2 and answers/2026: 2", got)
+	}
+}
+
+// A choice that changes moves a vote from one cell to another: with noise of scale 1 in each that tells ε = 2. Questions of several instruments do not add up, as
+// each stands in one.
+func TestPlanChargesAnswers(t *testing.T) {
+	base := roundtest.New(t, 10, 1)
+	catalogue := metric.Standard()
+	seen := map[string]bool{}
+	for i := range catalogue.Instruments {
+		in := &catalogue.Instruments[i]
+		want := "1"
+		for _, m := range in.Metrics {
+			if m.Type == metric.Choice || m.Magnitude != "" {
+				want = "2"
+			}
+		}
+		seen[want] = true
+		plan := planOf(base, in.ID)
+		d, err := plan.Document()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, p := range d.Parts {
+			if v := p.Privacy; p.Kind == round.KindAnswers && (v.Epsilon != want || fmt.Sprint(v.Delta1) != want) {
+				t.Errorf("%s: one answer moves %d cells and is told with ε = %s; want %s of both, so that the noise has scale 1", in.ID, v.Delta1, v.Epsilon, want)
+			}
+		}
+		if got := d.Populations[len(d.Populations)-1]; got.ID != "answers/2026" || got.Epsilon != want {
+			t.Errorf("%s: the population is %v, want answers/2026 with ε = %s", in.ID, got, want)
+		}
+	}
+	if len(seen) != 2 {
+		t.Errorf("all instruments are of one kind: %v", seen)
+	}
+	plan := planOf(base, "hash-match", "scope", "deterrence")
+	plan.Spent = map[string]*big.Rat{"answers/2026": big.NewRat(4, 1)}
+	d, err := plan.Document()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := d.Populations[len(d.Populations)-1].Epsilon; got != "6" {
+		t.Errorf("after ε = 4, a round of three instruments makes it %s, want 6", got)
+	}
+	signed, err := round.NewSigned(d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := signed.Describe(nil)
+	for _, want := range []string{"ε = 2 for one choice, 1 for one yes or no; states have none", "deterrence/answers: 12 cells; answers, one vote per question; each aggregator adds discrete-laplace noise, ε = 1 for one answer;"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("the description has no %q:\n%s", want, text)
+		}
 	}
 }
 

@@ -32,6 +32,15 @@ type Noise interface {
 	Loss() dp.Loss
 }
 
+// Claim says in words how much is told about one unit.
+func (p Privacy) Claim() string {
+	if eps, err := parseRational(p.Epsilon); err == nil && p.Unit == "answer" && p.Delta1 > 1 {
+		one := new(big.Rat).Quo(eps, new(big.Rat).SetInt64(int64(p.Delta1)))
+		return fmt.Sprintf("ε = %s for one choice, %s for one yes or no", p.Epsilon, one.RatString())
+	}
+	return fmt.Sprintf("ε = %s for one %s", p.Epsilon, p.Unit)
+}
+
 // MemberNoise returns the mechanism that members run on the part's counts; nil where they add none.
 func (p Privacy) MemberNoise() (Noise, error) {
 	if p.Mechanism == "none" || p.Place != "member" {

@@ -54,12 +54,12 @@ func protection(r *member.Round, p *member.PartDraft) string {
 	}
 	switch {
 	case p.Kind == round.KindAnswers:
-		return fmt.Sprintf("answers; each aggregator adds noise to the sums, ε = %s for one %s; the number of members per answer will be known to ± %d (95 %%)", v.Epsilon, v.Unit, p.HalfWidth)
+		return fmt.Sprintf("answers; each aggregator adds noise to the sums, %s; the number of members per answer will be known to ± %d (95 %%), that per state exactly", v.Claim(), p.HalfWidth)
 	case v.Mechanism == "none":
 		return fmt.Sprintf("counts up to %d, without noise: protected by the split alone", part.Cap)
 	}
-	return fmt.Sprintf("counts up to %d with your own %s noise, ε = %s for one %s; the industry's total of each cell will be known to ± %d (95 %%)%s",
-		part.Cap, v.Mechanism, v.Epsilon, v.Unit, p.HalfWidth, reused)
+	return fmt.Sprintf("counts up to %d with your own %s noise, %s; the industry's total of each cell will be known to ± %d (95 %%)%s",
+		part.Cap, v.Mechanism, v.Claim(), p.HalfWidth, reused)
 }
 
 func partOf(d *round.Document, p *member.PartDraft) *round.Part {
