@@ -223,6 +223,7 @@ func (a *assembly) finishInfo() {
 	round, hasRound := a.info[fileRound]
 	f.Round = round.value
 	switch {
+	case !hasRound && a.damaged:
 	case !hasRound || round.value == "":
 		f.problems.at(round.valueAt, "file does not say for which round it is; instrument or sheet %q needs a line with metric %q and the round as its value", fileInstrument, fileRound)
 	case a.opts.Round != "" && round.value != a.opts.Round:
@@ -230,6 +231,7 @@ func (a *assembly) finishInfo() {
 	}
 	hash, hasHash := a.info[fileHash]
 	switch want := f.catalogue.Hash(); {
+	case !hasHash && a.damaged:
 	case !hasHash || hash.value == "":
 		f.problems.at(hash.valueAt, "file does not say by which catalogue it counts; instrument or sheet %q needs a line with metric %q and value %s", fileInstrument, fileHash, want)
 	case hash.value != want:
@@ -242,7 +244,7 @@ func (a *assembly) finishInfo() {
 func (a *assembly) finishMetric(g *gathered) {
 	f, m := a.file, g.metric
 	p := f.problems
-	before := len(p.list) + p.dropped
+	before := p.count()
 	state := metric.State("")
 	stateKnown := false
 	switch {
@@ -292,7 +294,7 @@ func (a *assembly) finishMetric(g *gathered) {
 			}
 		}
 	}
-	if len(p.list)+p.dropped > before || !stateKnown || missing && contributes || f.bad[m.Path()] {
+	if p.count() > before || !stateKnown || missing && contributes || f.bad[m.Path()] {
 		f.bad[m.Path()] = true
 		return
 	}

@@ -49,6 +49,10 @@ func newCSVReader(r io.Reader, problems *problemList) (*csvReader, error) {
 		problems.add(0, 0, "file is a spreadsheet or another zip archive, not CSV; save it as CSV in UTF-8")
 	case strings.TrimSpace(text) == "":
 		problems.add(0, 0, "file is empty")
+	case !strings.Contains(text, "\n") && strings.Contains(strings.TrimSpace(text), "\r"):
+		problems.add(0, 0, "lines end as on an old Macintosh, with a carriage return alone; save the file as CSV in UTF-8")
+	case tabbed(text):
+		problems.add(1, 0, "fields are separated by tabs; save the file as CSV, separated by commas or semicolons")
 	}
 	if err := problems.err(); err != nil {
 		return nil, err
@@ -58,6 +62,12 @@ func newCSVReader(r io.Reader, problems *problemList) (*csvReader, error) {
 		c.comma = ';'
 	}
 	return c, nil
+}
+
+// tabbed reports whether the first line that is not blank has tabs and neither separator.
+func tabbed(text string) bool {
+	line, _, _ := strings.Cut(strings.TrimLeft(text, "\r\n"), "\n")
+	return strings.Contains(strings.TrimSpace(line), "\t") && !strings.ContainsAny(line, ",;")
 }
 
 // separators counts the two possible separators in the first line that is not blank, outside quotation marks.

@@ -89,7 +89,11 @@ func readCSVFigures(data []byte, a *assembly) {
 	reason, hasReason := fields["reason"]
 	width := len(row.fields)
 	for {
+		before := a.file.problems.count()
 		row, err := rows.next()
+		if a.file.problems.count() > before {
+			a.damaged = true // a row was lost
+		}
 		if err != nil {
 			return
 		}

@@ -163,6 +163,8 @@ func TestCSVProblems(t *testing.T) {
 		"no state line":            {"deterrence,warnings-shown,state,measured,\n", "", []string{"f.csv:4:1: metric deterrence.warnings-shown has no line for its state; add one with measured, estimated, not-measured, not-applicable"}},
 		"other round":              {"2026Q1", "2025Q4", []string{`f.csv:2:13: file is for round "2025Q4", not "2026Q1"`}},
 		"no round":                 {"file,round,,2026Q1,\n", "", []string{`f.csv: file does not say for which round it is; instrument or sheet "file" needs a line with metric "round" and the round as its value`}},
+		"line lost to its coding":  {"2026Q1", "2026\xff", []string{`f.csv:2:13: text is not UTF-8; save the file as CSV in UTF-8`}},
+		"line lost to a quotation": {"total,100", `total,"100`, []string{`f.csv:5:33: quotation mark is not closed, or text follows the closing one; close it, and double those inside the field`}},
 		"other catalogue":          {catalogue.Hash(), "abc", []string{`f.csv:3:12: file counts by another catalogue, "" with hash "abc"; this is csea-industry-metrics 0.1 with hash ` + catalogue.Hash() + `: make a new template and move the figures`}},
 		"missing column":           {"instrument,metric,cell,value", "instrument,metric,code,value", []string{`f.csv:1: column "cell" is missing; the header has "instrument,metric,code,value,reason"`}},
 		"short row":                {"total,60,", "total,60", []string{`f.csv:7: row has 4 fields, the header 5; a field that contains a separator must stand in quotation marks`}},

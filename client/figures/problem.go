@@ -93,6 +93,9 @@ type problemList struct {
 // full says that a further problem is only counted.
 func (l *problemList) full() bool { return len(l.list) >= maxProblems }
 
+// count returns how many problems there were.
+func (l *problemList) count() int { return len(l.list) + l.dropped }
+
 func (l *problemList) add(line, column int, format string, args ...any) {
 	l.at(place{line: line, column: column}, format, args...)
 }

@@ -59,6 +59,14 @@ func TestReadTidyProblems(t *testing.T) {
 		opts figures.TidyOptions
 		want []string
 	}{
+		"old Macintosh": {
+			text: "organisation,value\ra,1\rb,2\r",
+			want: []string{"f.csv: lines end as on an old Macintosh, with a carriage return alone; save the file as CSV in UTF-8"},
+		},
+		"tabs": {
+			text: "organisation\tvalue\na\t1\n",
+			want: []string{"f.csv:1: fields are separated by tabs; save the file as CSV, separated by commas or semicolons"},
+		},
 		"every error at once": {
 			text: "organisation,metric,value\na,m,-1\nb,m,1.5\nc,m,\nd,m,\"1,234\"\ne,m,many\nf,m,1099511627777\n,m,3\ng,m,1\ng,m,2\ng,m\n",
 			want: []string{
