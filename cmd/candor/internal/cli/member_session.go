@@ -116,7 +116,17 @@ func readRoundFile(cmd *cobra.Command, dir, name string) ([]byte, error) {
 // A namedRound is what --round says where figures are written or checked: a name, or a signed round's file.
 type namedRound struct {
 	id          string
-	instruments []string // nil: not known
+	instruments []string         // nil: not known
+	catalogue   *round.Catalogue // nil: not known
+}
+
+// countsBy returns an error unless the round counts by c.
+func (n namedRound) countsBy(c *metric.Catalogue) error {
+	if n.catalogue == nil || n.catalogue.Hash == c.Hash() {
+		return nil
+	}
+	return withHint(fmt.Errorf("round %s counts by catalogue %s %s with hash %.16s…; this is %s with hash %.16s…",
+		n.id, n.catalogue.ID, n.catalogue.Version, n.catalogue.Hash, c, c.Hash()), "give the file of the coalition's catalogue with --catalogue FILE, or take the version of the program that the secretariat names")
 }
 
 // nameRound reads what --round says. A file's signatures are not verified here: submit does that.
@@ -132,7 +142,7 @@ func nameRound(name string) (namedRound, error) {
 	if err != nil {
 		return namedRound{}, err
 	}
-	return namedRound{s.Document.ID, documentInstruments(s.Document)}, nil
+	return namedRound{s.Document.ID, documentInstruments(s.Document), &s.Document.Catalogue}, nil
 }
 
 func documentInstruments(d *round.Document) (ids []string) {

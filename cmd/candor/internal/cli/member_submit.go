@@ -102,7 +102,7 @@ func (o *submitOptions) run(cmd *cobra.Command, name string, correction bool) er
 				"candor member correct %s --round %s --member %s", name, o.round, s.settings.Dir)
 		}
 		if correction {
-			fmt.Fprintf(cmd.OutOrStdout(), "Changed since the last submission: %s\n", orNone(strings.Join(changes, "; ")))
+			fmt.Fprintf(cmd.OutOrStdout(), "Changed since the last submission:\n  %s\n\n", orNone(strings.Join(changes, "\n  ")))
 		}
 	}
 	if err := s.printQuestions(cmd.ErrOrStderr(), r, d); err != nil {

@@ -47,6 +47,7 @@ Exit status 1 if there are errors; questions are no errors.`,
 	fs.StringVar(&o.member, "member", "", "the member's `DIR`, to compare with the last round that it keeps; --round is then a signed round")
 	fs.BoolVar(&o.json, "json", false, "print JSON")
 	cmd.MarkFlagsMutuallyExclusive("last", "member")
+	cmd.MarkFlagsMutuallyExclusive("catalogue", "member") // whose settings name it
 	return cmd
 }
 
@@ -96,6 +97,9 @@ func (o *checkOptions) options(cmd *cobra.Command, name string) (metric.Figures,
 		return nil, opts, err
 	}
 	named, err := nameRound(o.round)
+	if err == nil {
+		err = named.countsBy(c)
+	}
 	if err != nil {
 		return nil, opts, err
 	}

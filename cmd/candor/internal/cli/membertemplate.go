@@ -73,6 +73,9 @@ func (o *templateOptions) run(cmd *cobra.Command) error {
 	if err != nil {
 		return err
 	}
+	if err := named.countsBy(c); err != nil {
+		return err
+	}
 	t := &figures.Template{Catalogue: c, Round: o.round, Instruments: o.instruments}
 	if o.example {
 		t.Figures = c.Example(o.seed, templateInstruments(c, o.instruments), true)
