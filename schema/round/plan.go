@@ -71,7 +71,7 @@ func (p *Plan) Document() (*Document, error) {
 		return nil, fmt.Errorf("planning round %s: %s", p.ID, strings.Join(problems, "; "))
 	}
 	if budget.answers != nil {
-		budget.charge(answersPopulation(p.Period), budget.answers)
+		budget.charge(population("answer", p.Period), budget.answers)
 	}
 	d.Populations = budget.populations()
 	return d, nil
@@ -102,7 +102,7 @@ func (p *Plan) parts(in *metric.Instrument, epsilon *big.Rat, b *budget) ([]Part
 			part.Cells[j] = Cell{Metric: c.Metric, Code: c.Column()}
 		}
 		if s.Kind == metric.Answers {
-			part.answers(s, p.Period)
+			part.answers(s, population("answer", p.Period))
 			b.answer(part.Privacy)
 		} else if err := part.counts(s, privacy.share(s)); err != nil {
 			return nil, fmt.Errorf("instrument %s: %w", in.ID, err)
@@ -128,7 +128,7 @@ func (p *Plan) privacy(in *metric.Instrument, epsilon *big.Rat) Privacy {
 	case limit > 0 && limit <= accountUseful:
 		v.Unit, v.Delta1 = "account", uint64(limit)
 	}
-	v.Population = v.Unit + "s/" + p.Period.Label
+	v.Population = population(v.Unit, p.Period)
 	return v
 }
 
@@ -164,18 +164,22 @@ func (part *Part) counts(s *metric.Part, privacy Privacy) error {
 
 // answers sets up a part of zeros and ones. The aggregators add discrete Laplace noise of scale 1 to the cells that are answers; states of availability carry none.
 // So ε is the sensitivity: 1 for a yes or no, 2 where there are choices or magnitudes.
-func (part *Part) answers(s *metric.Part, period Period) {
+func (part *Part) answers(s *metric.Part, population string) {
 	part.Kind = KindAnswers
 	maxWeight, limit := s.MaxWeight, s.UnitLimit(metric.Organisation)
 	part.VDAF = VDAF{Type: "Prio3MultihotCountVec", Length: uint32(len(part.Cells)), MaxWeight: uint64(min(maxWeight, len(part.Cells))),
 		ChunkLength: ChunkLength(len(part.Cells) + bits.Len(uint(maxWeight)))}
-	part.Privacy = Privacy{Unit: "answer", Population: answersPopulation(period), Mechanism: "discrete-laplace", Place: "aggregators",
+	part.Privacy = Privacy{Unit: "answer", Population: population, Mechanism: "discrete-laplace", Place: "aggregators",
 		Epsilon: big.NewRat(limit, 1).RatString(), Delta: "0", Delta1: uint64(limit)}
 }
 
-// answersPopulation names the answers of organisations: they persist, so their budget is that of a calendar year.
-func answersPopulation(period Period) string {
-	return "answers/" + period.First[:min(4, len(period.First))]
+// population names a set of units with one budget. An item belongs to one period; accounts, persons and the answers of organisations persist, so that the rounds of a
+// calendar year add up.
+func population(unit string, period Period) string {
+	if unit == "item" {
+		return "items/" + period.Label
+	}
+	return unit + "s/" + period.First[:min(4, len(period.First))]
 }
 
 // A budget adds up what populations are charged.

@@ -105,6 +105,27 @@ func TestPlanAddsUpBudgets(t *testing.T) {
 	}
 }
 
+// Accounts persist: what the quarters of a year tell about one adds up, in the document and so in the members' ledgers.
+func TestPlanAddsUpAccountsOfAYear(t *testing.T) {
+	for q, want := range map[string]string{"2026Q1": "1", "2026Q2": "4"} {
+		plan := planOf(roundtest.New(t, 10, 1), "solicitation")
+		if plan.Period.Label = q; q == "2026Q2" {
+			plan.Period.First, plan.Period.Last = "2026-04-01", "2026-06-30"
+			plan.Spent = map[string]*big.Rat{"accounts/2026": big.NewRat(3, 1)}
+		}
+		d, err := plan.Document()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := d.Parts[0].Privacy.Population; got != "accounts/2026" {
+			t.Errorf("%s charges %s, want accounts/2026", q, got)
+		}
+		if got := d.Populations[0]; got.ID != "accounts/2026" || got.Epsilon != want {
+			t.Errorf("%s: the population is %v, want accounts/2026 with ε = %s", q, got, want)
+		}
+	}
+}
+
 // A choice that changes moves a vote from one cell to another: with noise of scale 1 in each that tells ε = 2. Questions of several instruments do not add up, as
 // each stands in one.
 func TestPlanChargesAnswers(t *testing.T) {
