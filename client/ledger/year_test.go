@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"candor/client/ledger"
 	"candor/schema/metric"
 	"candor/schema/round"
@@ -31,6 +33,9 @@ func quarterRound(t *testing.T, c *metric.Catalogue, p play, q int) *round.Docum
 	d.ID = strings.ToLower(label)
 	d.Period = round.Period{Label: label, First: first.Format(time.DateOnly), Last: first.AddDate(0, 3, -1).Format(time.DateOnly)}
 	d.Window = round.Window{Opens: first.AddDate(0, 4, 0), Closes: first.AddDate(0, 5, 0)} // Q4 is due in the next year
+	if p.unit == "" {
+		return planned(t, c, d, q == 4)
+	}
 	d.Parts = nil
 	for i := range c.Instruments {
 		in := &c.Instruments[i]
@@ -72,18 +77,38 @@ func quarterRound(t *testing.T, c *metric.Catalogue, p play, q int) *round.Docum
 	return d
 }
 
+// planned writes the parts of a round as the secretariat's plan does.
+func planned(t *testing.T, c *metric.Catalogue, d *round.Document, yearly bool) *round.Document {
+	t.Helper()
+	plan := round.Plan{
+		ID: d.ID, Period: d.Period, Window: d.Window, Precision: 60, Catalogue: c, Secretariat: d.Secretariat, Leader: d.Leader, Helper: d.Helper,
+		Collector: d.Collector, Roster: d.Roster, Minimum: d.Minimum, Release: d.Release,
+	}
+	for i := range c.Instruments {
+		if in := &c.Instruments[i]; in.Period != metric.Year || yearly {
+			plan.Instruments = append(plan.Instruments, in.ID)
+		}
+	}
+	document, err := plan.Document()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return document
+}
+
 // A member contributes to every instrument of the standard catalogue for a full year and corrects every round once,
 // in all of its parts; the shipped policy lets it, however the rounds name the people, and one more of anything is refused.
 func TestAYear(t *testing.T) {
 	catalogue := metric.Standard()
 	for _, p := range []play{
+		{"as rounds are planned", "", nil},
 		{"items, one population per quarter", "item", func(period string) string { return "items/" + period }},
 		{"accounts, one population for ever", "account", func(string) string { return "accounts" }},
 		{"persons, one population for ever", "person", func(string) string { return "persons" }},
 	} {
 		t.Run(p.name, func(t *testing.T) {
-			if testing.Short() && p.unit == "person" {
-				t.Skip("the same as accounts, by another name")
+			if testing.Short() && p.unit != "" && p.unit != "account" {
+				t.Skip("much the same as the others")
 			}
 			cfg, clock := newConfig(t)
 			l, err := ledger.Create(cfg, "m1", ledger.ShippedPolicy())
@@ -147,9 +172,32 @@ func TestAYear(t *testing.T) {
 					t.Errorf("%s %s %s: %s of %v", b.Unit, b.Population, b.Year, b.Spent.Epsilon.RatString(), b.Limit)
 				}
 			}
+			if p.unit == "" {
+				checkPlannedYear(t, l)
+			}
 			if entries, err := ledger.Verify(cfg.Path); err != nil || len(entries) < 600 {
 				t.Errorf("%d entries, %v", len(entries), err)
 			}
 		})
+	}
+}
+
+// checkPlannedYear checks what a year of all instruments, each corrected once, has told: of an item by quarter, of an account and of an answer in the whole year.
+func checkPlannedYear(t *testing.T, l *ledger.Ledger) {
+	t.Helper()
+	got := map[string]string{}
+	for _, b := range l.Balances() {
+		if b.Unit != "answer" || b.Instrument == "scope" || b.Instrument == "deterrence" || b.Instrument == "transparency" {
+			got[b.Population+" "+b.Year+" "+b.Instrument] = b.Spent.Epsilon.RatString()
+		}
+	}
+	want := map[string]string{
+		"accounts/2026 2026 ": "24",                                                                         // 3 instruments, 4 quarters, 2 versions
+		"items/2026Q1  ":      "24", "items/2026Q2  ": "24", "items/2026Q3  ": "24", "items/2026Q4  ": "24", // 12 instruments, 2 versions
+		"answers/2026 2026 scope": "8", "answers/2026 2026 deterrence": "4", // choices, and none, in 4 quarters; a correction is released in the place of what it corrects
+		"answers/2026 2026 transparency": "2", // once a year
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("the year has told (-want +got):\n%s", diff)
 	}
 }
