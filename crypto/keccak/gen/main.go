@@ -230,9 +230,24 @@ func avx2() string {
 	return b.String()
 }
 
+// complemented are the lanes that the pure Go permutation holds complemented between rounds, and chi holds what becomes of a plane's
+// lanes b0 … b4, some of them complemented then, by De Morgan's laws: chi[y][x] is lane x of plane y.
+var (
+	complemented = []int{1, 2, 8, 12, 17, 20}
+
+	chi = [5][5]string{
+		{"b0 ^ (b1 | b2)", "b1 ^ (^b2 | b3)", "b2 ^ (b3 & b4)", "b3 ^ (b4 | b0)", "b4 ^ (b0 & b1)"},
+		{"b0 ^ (b1 | b2)", "b1 ^ (b2 & b3)", "b2 ^ (b3 | ^b4)", "b3 ^ (b4 | b0)", "b4 ^ (b0 & b1)"},
+		{"b0 ^ (b1 | b2)", "b1 ^ (b2 & b3)", "b2 ^ (^b3 & b4)", "^b3 ^ (b4 | b0)", "b4 ^ (b0 & b1)"},
+		{"b0 ^ (b1 & b2)", "b1 ^ (b2 | b3)", "b2 ^ (^b3 | b4)", "^b3 ^ (b4 & b0)", "b4 ^ (b0 | b1)"},
+		{"b0 ^ (^b1 & b2)", "^b1 ^ (b2 | b3)", "b2 ^ (b3 & b4)", "b3 ^ (b4 | b0)", "b4 ^ (b0 & b1)"},
+	}
+)
+
 // generic is the pure Go permutation. It works in place: each plane's outputs go where its inputs came from, so that
 // lane i of a round sits at at[i]. With output x of plane y placed where input x+2y was, the placement is the identity
-// again after four rounds, and the loop body is four rounds.
+// again after four rounds, and the loop body is four rounds. Between rounds some lanes are held complemented: so a plane's chi
+// needs one complement instead of five (Keccak implementation overview, "Lane complementing").
 func generic() string {
 	var b bytes.Buffer
 	p := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
@@ -241,7 +256,13 @@ func generic() string {
 	p("import \"math/bits\"\n")
 	p("// permuteGeneric is Permute12 in Go.")
 	p("func permuteGeneric(a *[25]uint64) {")
+	complement := func() {
+		for _, lane := range complemented {
+			p("a[%d] = ^a[%d]", lane, lane)
+		}
+	}
 	p("var b0, b1, b2, b3, b4, c0, c1, c2, c3, c4, d0, d1, d2, d3, d4 uint64")
+	complement()
 	p("for r := 0; r < 12; r += 4 {")
 	var at [25]int
 	for i := range at {
@@ -273,12 +294,14 @@ func generic() string {
 				if x+5*y == 0 {
 					iota = fmt.Sprintf(" ^ roundConstants[r+%d]", round)
 				}
-				p("a[%d] = b%d ^ (b%d &^ b%d)%s", to, x, (x+2)%5, (x+1)%5, iota)
+				p("a[%d] = %s%s", to, chi[y][x], iota)
 			}
 		}
 		at = next
 	}
-	p("}\n}")
+	p("}")
+	complement()
+	p("}")
 	for i := range at {
 		if at[i] != i {
 			log.Fatalf("generic: lane %d ends at %d", i, at[i])
