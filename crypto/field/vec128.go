@@ -1,20 +1,42 @@
 package field
 
 import (
+	"encoding/binary"
 	"math/bits"
 )
 
 func (F128) Size() int { return 16 }
 
+// Valid looks at the low words only if a high word is not below p128, which random bytes almost never are, and valid ones only in 2^−64 of the cases.
 func (F128) Valid(x []byte) bool {
-	below, n := validIFMA(x)
-	for x = x[n:]; len(x) >= 16; x = x[16:] {
-		lo, hi := load128(x)
-		_, b := bits.Sub64(lo, 1, 0)
-		_, b = bits.Sub64(hi, p128, b)
-		below &= b
+	valid, n := validIFMA(x)
+	x = x[n:]
+	var c, high uint64
+	y := x
+	for ; len(y) >= 64; y = y[64:] {
+		four := (*[64]byte)(y)
+		_, c = bits.Add64(binary.LittleEndian.Uint64(four[8:]), 1<<64-p128, 0)
+		high, _ = bits.Add64(high, 0, c)
+		_, c = bits.Add64(binary.LittleEndian.Uint64(four[24:]), 1<<64-p128, 0)
+		high, _ = bits.Add64(high, 0, c)
+		_, c = bits.Add64(binary.LittleEndian.Uint64(four[40:]), 1<<64-p128, 0)
+		high, _ = bits.Add64(high, 0, c)
+		_, c = bits.Add64(binary.LittleEndian.Uint64(four[56:]), 1<<64-p128, 0)
+		high, _ = bits.Add64(high, 0, c)
 	}
-	return below == 1 && len(x) == 0
+	for ; len(y) >= 16; y = y[16:] {
+		_, c = bits.Add64(binary.LittleEndian.Uint64(y[8:]), 1<<64-p128, 0)
+		high, _ = bits.Add64(high, 0, c)
+	}
+	if high > 0 {
+		for y := x; len(y) >= 16; y = y[16:] {
+			lo, hi := load128(y)
+			_, b := bits.Sub64(lo, 1, 0)
+			_, b = bits.Sub64(hi, p128, b)
+			valid &= b
+		}
+	}
+	return valid == 1 && len(x)%16 == 0
 }
 
 func (F128) Exceeds(hi, lo uint64) bool { return hi > p128 || hi == p128 && lo > 0 }
@@ -179,14 +201,14 @@ func (F128) Weigh(dst, x []byte, n int, last uint64) {
 	for ; len(dst) >= 16; dst = dst[16:] {
 		// Less than 64 elements, doubled that often, and one product: each sum fits three words.
 		var s0, s1, s2, c uint64
-		for i := n - 2; i >= 0; i-- {
-			s2 = s2<<1 | s1>>63
-			s1 = s1<<1 | s0>>63
-			s0 = s0 << 1
-			lo, hi := load128(x[16*i:])
-			s0, c = bits.Add64(s0, lo, 0)
-			s1, c = bits.Add64(s1, hi, c)
-			s2 += c
+		for y := x[:16*(n-1)]; len(y) >= 16; y = y[:len(y)-16] {
+			s0, c = bits.Add64(s0, s0, 0)
+			s1, c = bits.Add64(s1, s1, c)
+			s2, _ = bits.Add64(s2, s2, c)
+			e := (*[16]byte)(y[len(y)-16:])
+			s0, c = bits.Add64(s0, binary.LittleEndian.Uint64(e[:]), 0)
+			s1, c = bits.Add64(s1, binary.LittleEndian.Uint64(e[8:]), c)
+			s2, _ = bits.Add64(s2, 0, c)
 		}
 		lo, hi := load128(x[16*(n-1):])
 		t1, t0 := bits.Mul64(lo, last)
