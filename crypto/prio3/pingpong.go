@@ -4,6 +4,8 @@ import (
 	"crypto/subtle"
 	"encoding/binary"
 	"fmt"
+
+	"candor/crypto/keccak"
 )
 
 // The ping-pong messages of two aggregators, as DAP carries them:
@@ -110,9 +112,21 @@ func (w *Verifier) mustBe(aggID int) {
 	}
 }
 
-// groups verifies the reports, as many at once as there are lanes, and calls fail or done once for each.
+// nearby is how many bytes of a measurement share the nearer caches keep while a report is verified.
+const nearby = 32 << 10
+
+// atOnce returns how many reports are verified at once: as many as there are lanes, or one by one where no vector unit would take several and what one
+// step reads of a report would have left the nearer caches when the next step comes to it.
+func (w *Verifier) atOnce() int {
+	if w.measSize() > nearby && keccak.Path() == "go" {
+		return 1
+	}
+	return len(w.lanes)
+}
+
+// groups verifies the reports, some at once, and calls fail or done once for each.
 func (w *Verifier) groups(reports []Report, fail func(int, error), done func(*lane)) {
-	n := 0
+	n, atOnce := 0, w.atOnce()
 	for i := range reports {
 		r := &reports[i]
 		l := &w.lanes[n]
@@ -124,7 +138,7 @@ func (w *Verifier) groups(reports []Report, fail func(int, error), done func(*la
 			continue
 		}
 		l.report, l.index = r, i
-		if n++; n == len(w.lanes) {
+		if n++; n == atOnce {
 			w.group(n, fail, done)
 			n = 0
 		}
