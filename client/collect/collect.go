@@ -207,6 +207,11 @@ func (r *Round) start(ctx context.Context, t *task) error {
 	}
 	r.cfg.Progress(t.name(), "asking the Leader for the batch")
 	job, err := t.collector.Start(ctx, dap.NewTimeIntervalQuery(*t.Interval))
+	if _, answers := errors.AsType[*dap.Problem](err); err != nil && !answers && t.kept.Refused != "" {
+		// More may have come since, so that it was worth asking again; if nobody is there to ask, what was said stands.
+		r.cfg.Progress(t.name(), "withheld by the aggregators when they were last asked; the Leader does not answer now: "+t.kept.Refused)
+		return nil
+	}
 	if err != nil {
 		return r.refusal(ctx, t, err)
 	}

@@ -130,6 +130,26 @@ func TestTooFew(t *testing.T) {
 	}
 }
 
+// A collection that was complete stays so when the servers have gone, although a part that was withheld is asked for again.
+func TestTooFewWithoutServers(t *testing.T) {
+	c := newRound(t, 9)
+	c.CloseWindow()
+	dir := t.TempDir()
+	if _, err := settled(t, c, dir, nil); err != nil {
+		t.Fatal(err)
+	}
+	r, err := settled(t, c, dir, func(cfg *collect.Config) {
+		cfg.HTTP = &http.Client{Transport: away{c.Net, "leader.test"}}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	batches, err := r.Batches()
+	if err != nil || batches[0].Refused == "" || batches[0].Reports != 9 {
+		t.Errorf("without the Leader: %+v, %v", batches, err)
+	}
+}
+
 func TestRefused(t *testing.T) {
 	c := newRound(t, 10)
 	if _, err := open(t, c, t.TempDir(), func(cfg *collect.Config) { cfg.Trust.Leader = c.Secretariat.PublicKey().Fingerprint() }); err == nil {

@@ -23,7 +23,7 @@ type kept struct {
 }
 
 func (k kept) complete() bool {
-	return k.Refused != "" || len(k.Job) > 0 && len(k.Answers[0]) > 0 && len(k.Answers[1]) > 0
+	return k.Refused != "" || len(k.Job) > 0 && len(k.Answers[0]) > 0 && len(k.Answers[1]) > 0 && len(k.Counted) > 0
 }
 
 func (r *Round) path(t *task) string {
