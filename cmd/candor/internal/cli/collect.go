@@ -19,20 +19,30 @@ import (
 
 func newCollectCmd() *cobra.Command {
 	var wait time.Duration
+	var id string
 	cmd := &cobra.Command{
-		Use:   "collect ROUND_ID",
+		Use:   "collect ROUND_ID | collect --round ROUND_ID",
 		Short: "Collect the sums of a round and both aggregators' statements",
 		Long: `Ask the Leader for both aggregate shares of every task of a round, and both aggregators for their statements; check the statements'
 signatures, that they agree, and that the shares are those that they commit to. What comes is kept in the
 coalition's directory under collected/, sealed as it was sent: the command can be interrupted and repeated,
 and no batch is asked for twice. It tells what is missing and who must act, and ends with status 3 if it is too early.`,
 		Example: "  candor collect --coalition coalition 2026q1",
-		Args:    cobra.ExactArgs(1),
+		Args:    cobra.MaximumNArgs(1),
 	}
+	cmd.Flags().StringVar(&id, "round", "", "the `ROUND_ID`, as members' commands name it; the same as the argument")
 	cmd.Flags().DurationVar(&wait, "wait", 10*time.Minute, "how long to wait for the aggregators")
 	c := coalitionFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		s, err := c.Round(args[0])
+		switch {
+		case len(args) == 1 && id != "" && args[0] != id:
+			return usageError{fmt.Errorf("the argument %s and --round %s name two rounds", args[0], id)}
+		case len(args) == 1:
+			id = args[0]
+		case id == "":
+			return withHint(usageError{errors.New("the round is missing")}, "candor collect --coalition %s 2026q1", c.Dir)
+		}
+		s, err := c.Round(id)
 		if err != nil {
 			return err
 		}
@@ -45,7 +55,7 @@ and no batch is asked for twice. It tells what is missing and who must act, and 
 		err = r.Collect(ctx)
 		switch {
 		case errors.Is(err, collect.ErrTooEarly):
-			return withHint(fmt.Errorf("%w: %w", errNotReady, err), "candor collect --coalition %s %s, later", c.Dir, args[0])
+			return withHint(fmt.Errorf("%w: %w", errNotReady, err), "candor collect --coalition %s %s, later", c.Dir, id)
 		case err != nil:
 			return err
 		}
