@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -28,11 +29,12 @@ func TestStoreMetrics(t *testing.T) {
 	var got []string
 	for _, f := range families {
 		for _, metric := range f.GetMetric() {
-			line := f.GetName()
+			var line strings.Builder
+			line.WriteString(f.GetName())
 			for _, l := range metric.GetLabel() {
-				line += " " + l.GetValue()
+				line.WriteString(" " + l.GetValue())
 			}
-			got = append(got, fmt.Sprint(line, " ", metric.GetCounter().GetValue(), " ", metric.GetHistogram().GetSampleCount()))
+			got = append(got, fmt.Sprint(line.String(), " ", metric.GetCounter().GetValue(), " ", metric.GetHistogram().GetSampleCount()))
 		}
 	}
 	slices.Sort(got)

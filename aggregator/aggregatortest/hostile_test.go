@@ -77,14 +77,15 @@ type hostile struct {
 
 // head returns the beginning of a request, up to its last header's end. More headers may follow.
 func (h *hostile) head(method, path, token string, headers ...string) string {
-	head := fmt.Sprintf("%s %s HTTP/1.1\r\nHost: x\r\n", method, path)
+	var head strings.Builder
+	fmt.Fprintf(&head, "%s %s HTTP/1.1\r\nHost: x\r\n", method, path)
 	if token != "" {
 		headers = append(headers, "Authorization: Bearer "+token)
 	}
 	for _, line := range headers {
-		head += line + "\r\n"
+		head.WriteString(line + "\r\n")
 	}
-	return head + "\r\n"
+	return head.String() + "\r\n"
 }
 
 func (h *hostile) path(route httpapi.Route) string {

@@ -309,7 +309,7 @@ func (x *index) addRun(entries []entry) error {
 
 // merge merges runs until there are fewer than four of each level.
 func (x *index) merge() error {
-	for level := uint8(0); level < maxLevel; level++ {
+	for level := range uint8(maxLevel) {
 		var old []run
 		for _, r := range x.list {
 			if r.Level == level {

@@ -55,11 +55,12 @@ func victim(path string) error {
 	}
 	// One write for each line: what was acknowledged is in the pipe, whatever happens to this process.
 	say := func(what string, ids ...dap.ReportID) error {
-		line := what
+		var line strings.Builder
+		line.WriteString(what)
 		for _, id := range ids {
-			line += " " + id.String()
+			line.WriteString(" " + id.String())
 		}
-		_, err := os.Stdout.WriteString(line + "\n")
+		_, err := os.Stdout.WriteString(line.String() + "\n")
 		return err
 	}
 	errs := make(chan error)

@@ -184,7 +184,7 @@ var batchTests = []contractTest{
 		mark(interval(13, 9)) // joins both
 		mark(interval(13, 9))
 		mark(leaderBatch(1))
-		for start := uint64(0); start < 40; start++ {
+		for start := range uint64(40) {
 			if got, want := collected(task1, interval(start, 1)), start >= 10 && start < 28; got != want {
 				f.Errorf("bucket %d collected: %v, want %v", start, got, want)
 			}

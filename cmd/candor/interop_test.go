@@ -7,6 +7,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"io"
+	"maps"
 	"net/http"
 	"os"
 	"os/exec"
@@ -174,9 +175,7 @@ func (r *interopRun) task() object {
 func with(o object, members object) object {
 	all := object{}
 	for _, from := range []object{o, members} {
-		for k, v := range from {
-			all[k] = v
-		}
+		maps.Copy(all, from)
 	}
 	return all
 }

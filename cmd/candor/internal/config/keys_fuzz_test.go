@@ -55,7 +55,7 @@ func FuzzKeyFiles(f *testing.F) {
 		_, tokenErr := config.LoadToken(path)
 		_, pairErr := (&config.Aggregator{PairSecret: path}).LoadPairSecret(t.Context())
 		for _, err := range []error{hpkeErr, identityErr, tokenErr, pairErr} {
-			for _, word := range strings.Fields(string(text)) {
+			for word := range strings.FieldsSeq(string(text)) {
 				if len(word) >= 16 && word != public.StoreKey && err != nil && strings.Contains(err.Error(), word) && !strings.Contains(path, word) {
 					t.Errorf("an error quotes the file: %v", err)
 				}

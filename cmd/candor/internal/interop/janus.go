@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"regexp"
 	"slices"
@@ -239,9 +240,7 @@ func (rec *recorder) copy(w http.ResponseWriter, translate func([]byte) ([]byte,
 			status = http.StatusCreated
 		}
 	}
-	for key, values := range rec.header {
-		w.Header()[key] = values
-	}
+	maps.Copy(w.Header(), rec.header)
 	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
 	w.WriteHeader(status)
 	_, _ = w.Write(body) // a peer that is gone asks again
