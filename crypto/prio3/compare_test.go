@@ -7,6 +7,8 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"runtime"
+	"runtime/debug"
 	"slices"
 	"strconv"
 	"testing"
@@ -36,7 +38,8 @@ const (
 
 // TestCompareSpeed times this package against circl and, where `make peer-build` has built it, the prio crate. Their operations take turns in
 // short slices, one way round and then the other, so that whatever else the machine does hits all of them alike. Verification is in
-// batches of 16 reports, circl and the crate having none. It runs when CANDOR_BENCH_OUT names the file to write.
+// batches of 16 reports, circl and the crate having none. Garbage is collected between the rounds, so that nobody pays for another's, on whatever
+// processor. It runs when CANDOR_BENCH_OUT names the file to write.
 func TestCompareSpeed(t *testing.T) {
 	out := os.Getenv("CANDOR_BENCH_OUT")
 	if out == "" {
@@ -134,6 +137,7 @@ func compare(t *testing.T, name string, config prio3.Config, paths []string, pee
 		"leader": func() { leader.LeaderInit(forLeader) },
 		"helper": func() { helper.HelperInit(forHelper) },
 	}
+	defer debug.SetGCPercent(debug.SetGCPercent(-1))
 	var rows []comparison
 	for _, op := range []string{"shard", "leader", "helper"} {
 		perCall := float64(batch)
@@ -153,6 +157,7 @@ func compare(t *testing.T, name string, config prio3.Config, paths []string, pee
 		}
 		turns := slices.Clone(all)
 		for range 1 + compareRounds {
+			runtime.GC()
 			for _, x := range turns {
 				x.sample()
 			}
