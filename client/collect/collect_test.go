@@ -2,6 +2,7 @@ package collect_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"io"
 	"net/http"
@@ -127,6 +128,45 @@ func TestTooFew(t *testing.T) {
 	batches, err := r.Batches()
 	if err != nil || batches[0].Refused == "" || batches[0].Reports != 9 {
 		t.Errorf("of 9 members: %+v, %v", batches, err)
+	}
+}
+
+// A machine that stops between the statements and the list of members leaves a part that is not complete; the next collection ends it.
+func TestInterruptedBeforeCounted(t *testing.T) {
+	c := newRound(t, 11)
+	c.CloseWindow()
+	dir := t.TempDir()
+	if _, err := settled(t, c, dir, nil); err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(dir, "test.counts.json")
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var file map[string]json.RawMessage
+	if err := json.Unmarshal(text, &file); err != nil || len(file["counted"]) == 0 {
+		t.Fatalf("%s has no members: %v", path, err)
+	}
+	delete(file, "counted")
+	if text, err = json.Marshal(file); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	r, err := open(t, c, dir, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.Batches(); err == nil || !strings.Contains(err.Error(), "test/counts is not collected yet") {
+		t.Errorf("without the members that were counted: %v", err)
+	}
+	if r, err = settled(t, c, dir, nil); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.Batches(); err != nil {
+		t.Errorf("collected again: %v", err)
 	}
 }
 
