@@ -89,11 +89,8 @@ func New(cfg Config) (*Round, error) {
 	if cfg.Progress == nil {
 		cfg.Progress = func(string, string) {}
 	}
-	hash, err := d.Hash()
-	if err != nil {
-		return refuse(err)
-	}
-	r := &Round{cfg: cfg, document: d, hash: release.Digest(hash)}
+	r := &Round{cfg: cfg, document: d, hash: release.Digest(cfg.Signed.Hash())}
+	var err error
 	if r.leader, err = sign.ParsePublicKey(d.Leader.Key); err != nil {
 		return refuse(err)
 	}
@@ -104,7 +101,7 @@ func New(cfg Config) (*Round, error) {
 	r.caller.Authorize = func(req *http.Request) {
 		req.Header.Set(round.RequestHeader, round.SignRequest(cfg.Identity, round.BySecretariat, req.Method, req.URL.Path, cfg.Now()))
 	}
-	tasks, err := d.Tasks()
+	tasks, err := cfg.Signed.Tasks()
 	if err != nil {
 		return refuse(err)
 	}

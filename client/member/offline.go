@@ -102,7 +102,7 @@ func (c Courier) Upload(ctx context.Context, p *Parcel, progress func(done, tota
 		return err
 	}
 	d := signed.Document
-	tasks, err := d.Tasks()
+	tasks, err := signed.Tasks()
 	if err != nil {
 		return err
 	}

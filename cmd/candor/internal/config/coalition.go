@@ -311,11 +311,7 @@ func (c Coalition) parties(plan *round.Plan, supersedes string) error {
 	plan.Spent = map[string]*big.Rat{}
 	for _, s := range rounds {
 		if s.Document.ID == supersedes {
-			hash, err := s.Document.Hash()
-			if err != nil {
-				return err
-			}
-			plan.Supersedes = fmt.Sprintf("%x", hash)
+			plan.Supersedes = fmt.Sprintf("%x", s.Hash())
 		}
 		if s.Document.Rehearsal || s.Document.ID == plan.ID {
 			continue
