@@ -67,7 +67,8 @@ type benchSetup struct {
 type benchLimits struct {
 	Body, Memory int64 // bytes
 	Concurrency  int
-	Timeout      time.Duration // for headers, and for bodies
+	Timeout      time.Duration // for bodies
+	Headers      time.Duration // for headers
 }
 
 // api returns the limits of a role's requests.
@@ -240,7 +241,7 @@ func runBenchRole(role, dir string) error {
 	})
 	server := httpapi.NewServer(handler, logger)
 	if setup.Limits != nil {
-		server.ReadHeaderTimeout = setup.Limits.Timeout
+		server.ReadHeaderTimeout = setup.Limits.Headers
 	}
 	err = httpapi.Serve(ctx, server, listener, time.Second)
 	wg.Wait()
