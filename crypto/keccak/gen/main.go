@@ -244,6 +244,18 @@ var (
 	}
 )
 
+// The order of statements that do not depend on each other is free, but decides how often the compiler moves words between registers and to
+// the stack. The best of some twenty thousand orders, which a search by exchanges tried, takes 857 instructions for four rounds where the natural
+// one takes 930 (Go 1.26, amd64).
+var (
+	parityOrder = []int{3, 0, 2, 1, 4} // columns x of theta
+	rowOrder    = []int{3, 4, 0, 1, 2} // within a column
+	thetaOrder  = []int{1, 4, 2, 0, 3}
+	planeOrder  = []int{1, 4, 3, 0, 2}
+	laneOrder   = [5][]int{{1, 4, 3, 2, 0}, {4, 0, 3, 1, 2}, {3, 2, 4, 0, 1}, {0, 1, 4, 2, 3}, {2, 0, 1, 4, 3}} // lanes of each plane, before chi
+	chiOrder    = [5][]int{{2, 1, 0, 4, 3}, {1, 0, 4, 3, 2}, {4, 1, 0, 3, 2}, {0, 1, 4, 3, 2}, {4, 3, 2, 1, 0}} // and after
+)
+
 // generic is the pure Go permutation. It works in place: each plane's outputs go where its inputs came from, so that
 // lane i of a round sits at at[i]. With output x of plane y placed where input x+2y was, the placement is the identity
 // again after four rounds, and the loop body is four rounds. Between rounds some lanes are held complemented: so a plane's chi
@@ -270,16 +282,20 @@ func generic() string {
 	}
 	for round := range 4 {
 		p("\n// Round r+%d.", round)
-		for x := range 5 {
-			p("c%d = a[%d] ^ a[%d] ^ a[%d] ^ a[%d] ^ a[%d]", x, at[x], at[x+5], at[x+10], at[x+15], at[x+20])
+		for _, x := range parityOrder {
+			var column []string
+			for _, y := range rowOrder {
+				column = append(column, fmt.Sprintf("a[%d]", at[x+5*y]))
+			}
+			p("c%d = %s", x, strings.Join(column, " ^ "))
 		}
-		for x := range 5 {
+		for _, x := range thetaOrder {
 			p("d%d = c%d ^ bits.RotateLeft64(c%d, 1)", x, (x+4)%5, (x+1)%5)
 		}
 		var next [25]int
-		for y := range 5 {
+		for _, y := range planeOrder {
 			p("")
-			for x := range 5 {
+			for _, x := range laneOrder[y] {
 				s := source(x, y)
 				if rho[s] == 0 {
 					p("b%d = a[%d] ^ d%d", x, at[s], s%5)
@@ -287,7 +303,7 @@ func generic() string {
 					p("b%d = bits.RotateLeft64(a[%d]^d%d, %d)", x, at[s], s%5, rho[s])
 				}
 			}
-			for x := range 5 {
+			for _, x := range chiOrder[y] {
 				to := at[source((x+2*y)%5, y)]
 				next[x+5*y] = to
 				iota := ""
