@@ -17,6 +17,8 @@ const Modulus64 = 1<<64 - 1<<32 + 1
 const (
 	p64   = Modulus64
 	eps64 = 1<<32 - 1 // 2^64 mod p
+
+	minus32 = p64 - 1<<32 // 2^128 mod p
 )
 
 // reduce64 returns hi·2^64 + lo mod p. With hi = a·2^32 + b it is lo − a + b·(2^32 − 1), since 2^64 ≡ 2^32 − 1 and 2^96 ≡ −1.
@@ -35,10 +37,15 @@ func canonical64(a uint64) uint64 {
 	return t + -borrow&p64
 }
 
-func add64(a, b uint64) uint64 {
-	s, carry := bits.Add64(a, b, 0)
-	return canonical64(s + -carry&eps64) // a + b < 2p < 2^65, so s + eps does not carry
+// montgomery64 returns (hi·2^64 + lo)/2^64 mod p for hi below p, in half the steps of reduce64. As 1/p ≡ 1 + 2^32 mod 2^64, lo is that of m·p with
+// m = lo·(1 + 2^32) mod 2^64; and ⌊m·p/2^64⌋ = m − ⌊m/2^32⌋ − e with the carry e of that product's sum.
+func montgomery64(hi, lo uint64) uint64 {
+	m, e := bits.Add64(lo, lo<<32, 0)
+	return sub64(hi, m-m>>32-e)
 }
+
+// add64 subtracts p − b, which is not 0 but may be p, and works for that too.
+func add64(a, b uint64) uint64 { return sub64(a, p64-b) }
 
 func sub64(a, b uint64) uint64 {
 	d, borrow := bits.Sub64(a, b, 0)

@@ -40,6 +40,8 @@ type Field[E comparable] interface {
 	Decode(x []byte) E
 	// Encode writes one element.
 	Encode(dst []byte, a E)
+	// DecodeEvery reads dst[i] from element i·stride of x.
+	DecodeEvery(dst []E, x []byte, stride int)
 	// EncodeEvery writes a[i] as element i·stride of dst.
 	EncodeEvery(dst []byte, stride int, a []E)
 	Add(a, b E) E

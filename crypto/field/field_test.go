@@ -170,6 +170,8 @@ func testVectors[E comparable](t *testing.T, o oracle[E]) {
 			}
 		}
 		o.same(t, "EncodeEvery", every, thirds)
+		o.DecodeEvery(z, every, 3)
+		o.sameElems(t, "DecodeEvery", z, a)
 		o.Scale(z, o.elem(s), u)
 		o.sameElems(t, "Scale", z, scaled)
 		o.sameElems(t, "Inner", []E{o.Inner(u, v)}, []*big.Int{dot})

@@ -5,12 +5,16 @@ import "math/bits"
 func (F64) Lagrange(dst []Elem64, scale Elem64, powers, inverse []Elem64) {
 	dst[0] = scale
 	for b, half := len(powers)-1, 1; b >= 0; b, half = b-1, 2*half {
-		s := uint64(powers[b])
-		for k := range half {
-			u := uint64(dst[k])
-			v := reduce64(bits.Mul64(reduce64(bits.Mul64(s, uint64(inverse[k<<b]))), u))
-			dst[k] = Elem64(add64(u, v))
-			dst[k+half] = Elem64(sub64(u, v))
+		// Each of the two products below is divided by 2^64.
+		s := mul64(uint64(powers[b]), minus32)
+		x, y := dst[:half], dst[half:2*half]
+		at, step := 0, 1<<b
+		for k := range x {
+			u := uint64(x[k])
+			v := montgomery64(bits.Mul64(montgomery64(bits.Mul64(s, uint64(inverse[at]))), u))
+			x[k] = Elem64(add64(u, v))
+			y[k] = Elem64(sub64(u, v))
+			at += step
 		}
 	}
 }

@@ -58,6 +58,41 @@ func testTransforms[E comparable](t *testing.T, o oracle[E]) {
 	}
 }
 
+// TestLagrangeProducts takes any elements for the powers and the roots, since the products are defined for all.
+func TestLagrangeProducts(t *testing.T) { bothFields(t, testLagrangeProducts, testLagrangeProducts) }
+
+func testLagrangeProducts[E comparable](t *testing.T, o oracle[E]) {
+	r := rand.New(rand.NewPCG(21, 22))
+	edges := o.edges()
+	for i := range 400 {
+		log := i % 6
+		n := 1 << log
+		scale, powers, inverse := o.vector(r, 1)[0], o.vector(r, log), o.vector(r, max(n/2, 1))
+		if i%2 == 0 {
+			for _, v := range [][]*big.Int{powers, inverse} {
+				for j := range v {
+					v[j] = edges[r.IntN(len(edges))]
+				}
+			}
+		}
+		want := make([]*big.Int, n)
+		for k := range want {
+			want[k] = scale
+			for b := range powers {
+				half := n >> (b + 1)
+				x := o.mul(powers[b], inverse[k%half<<b])
+				if k&half != 0 {
+					x = o.sub(new(big.Int), x)
+				}
+				want[k] = o.mul(want[k], o.add(big.NewInt(1), x))
+			}
+		}
+		got := make([]E, n)
+		o.Lagrange(got, o.elem(scale), o.elems(powers), o.elems(inverse))
+		o.sameElems(t, "Lagrange", got, want)
+	}
+}
+
 // reverse reverses the low log bits of i.
 func reverse(i, log int) int {
 	return int(bits.Reverse64(uint64(i)<<1) >> (63 - log))

@@ -47,6 +47,12 @@ func (f F128) EncodeEvery(dst []byte, stride int, a []Elem128) {
 	}
 }
 
+func (f F128) DecodeEvery(dst []Elem128, x []byte, stride int) {
+	for i := range dst {
+		dst[i] = f.Decode(x[16*i*stride:])
+	}
+}
+
 func (F128) AddTo(dst, src []byte) {
 	src = src[:len(dst)]
 	for i := 0; i+16 <= len(dst); i += 16 {
@@ -140,29 +146,27 @@ func (F128) Inner(a, b []Elem128) (z Elem128) {
 	return z
 }
 
-// addInner adds Σ a[i]·b[i] for any a and b below 2^128. Each product is added in runs of carries that cross no multiplication, since the
-// compiler keeps no carry across one.
+// addInner adds Σ a[i]·b[i] for any a and b below 2^128. Each product is put together before it is added, in runs of carries that cross no
+// multiplication, since the compiler keeps no carry across one.
 func (t *wide128) addInner(a, b []Elem128) {
 	b = b[:len(a)]
 	t0, t1, t2, t3, t4 := t.t0, t.t1, t.t2, t.t3, t.t4
 	var c uint64
 	for i := range a {
-		h, l := bits.Mul64(a[i].lo, b[i].lo)
-		k, m := bits.Mul64(a[i].hi, b[i].hi)
-		t0, c = bits.Add64(t0, l, 0)
-		t1, c = bits.Add64(t1, h, c)
-		t2, c = bits.Add64(t2, m, c)
-		t3, c = bits.Add64(t3, k, c)
-		t4, _ = bits.Add64(t4, 0, c)
-		h, l = bits.Mul64(a[i].lo, b[i].hi)
-		t1, c = bits.Add64(t1, l, 0)
-		t2, c = bits.Add64(t2, h, c)
-		t3, c = bits.Add64(t3, 0, c)
-		t4, _ = bits.Add64(t4, 0, c)
-		h, l = bits.Mul64(a[i].hi, b[i].lo)
-		t1, c = bits.Add64(t1, l, 0)
-		t2, c = bits.Add64(t2, h, c)
-		t3, c = bits.Add64(t3, 0, c)
+		h1, l1 := bits.Mul64(a[i].lo, b[i].hi)
+		h2, l2 := bits.Mul64(a[i].hi, b[i].lo)
+		h3, l3 := bits.Mul64(a[i].hi, b[i].hi)
+		h0, l0 := bits.Mul64(a[i].lo, b[i].lo)
+		l1, c = bits.Add64(l1, l2, 0)
+		h1, c = bits.Add64(h1, h2, c)
+		h3, _ = bits.Add64(h3, 0, c)
+		h0, c = bits.Add64(h0, l1, 0)
+		l3, c = bits.Add64(l3, h1, c)
+		h3, _ = bits.Add64(h3, 0, c)
+		t0, c = bits.Add64(t0, l0, 0)
+		t1, c = bits.Add64(t1, h0, c)
+		t2, c = bits.Add64(t2, l3, c)
+		t3, c = bits.Add64(t3, h3, c)
 		t4, _ = bits.Add64(t4, 0, c)
 	}
 	*t = wide128{t0, t1, t2, t3, t4}

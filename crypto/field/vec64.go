@@ -8,12 +8,24 @@ import (
 func (F64) Size() int { return 8 }
 
 func (F64) Valid(x []byte) bool {
-	below := uint64(1)
-	for ; len(x) >= 8; x = x[8:] {
-		_, b := bits.Sub64(load64(x), p64, 0)
-		below &= b
+	// An element not below p carries when 2^64 − p is added to it.
+	var c, above uint64
+	for ; len(x) >= 32; x = x[32:] {
+		four := (*[32]byte)(x)
+		_, c = bits.Add64(load64(four[0:]), eps64, 0)
+		above, _ = bits.Add64(above, 0, c)
+		_, c = bits.Add64(load64(four[8:]), eps64, 0)
+		above, _ = bits.Add64(above, 0, c)
+		_, c = bits.Add64(load64(four[16:]), eps64, 0)
+		above, _ = bits.Add64(above, 0, c)
+		_, c = bits.Add64(load64(four[24:]), eps64, 0)
+		above, _ = bits.Add64(above, 0, c)
 	}
-	return below == 1 && len(x) == 0
+	for ; len(x) >= 8; x = x[8:] {
+		_, c = bits.Add64(load64(x), eps64, 0)
+		above, _ = bits.Add64(above, 0, c)
+	}
+	return above == 0 && len(x) == 0
 }
 
 func (F64) Exceeds(hi, lo uint64) bool { return hi > 0 || lo >= p64 }
@@ -24,6 +36,14 @@ func store64(x []byte, a uint64) { binary.LittleEndian.PutUint64(x, a) }
 func (F64) EncodeEvery(dst []byte, stride int, a []Elem64) {
 	for i, x := range a {
 		store64(dst[8*i*stride:], uint64(x))
+	}
+}
+
+func (F64) DecodeEvery(dst []Elem64, x []byte, stride int) {
+	at := 0
+	for i := range dst {
+		dst[i] = Elem64(load64(x[at : at+8]))
+		at += 8 * stride
 	}
 }
 
@@ -74,10 +94,16 @@ func (t *wide64) add(a, b uint64) {
 func (t *wide64) fold() uint64 { return sub64(reduce64(t.t1, t.t0), t.t2<<32) }
 
 func (F64) Dot(w []Elem64, x []byte, stride int) Elem64 {
-	var t wide64
-	for i, a := range w {
-		t.add(uint64(a), load64(x[8*i*stride:]))
+	var t0, t1, t2, c uint64
+	at := 0
+	for _, a := range w {
+		h, l := bits.Mul64(uint64(a), load64(x[at:at+8]))
+		t0, c = bits.Add64(t0, l, 0)
+		t1, c = bits.Add64(t1, h, c)
+		t2, _ = bits.Add64(t2, 0, c)
+		at += 8 * stride
 	}
+	t := wide64{t0, t1, t2}
 	return Elem64(t.fold())
 }
 
