@@ -168,6 +168,34 @@ func TestPaths(t *testing.T) {
 	}
 }
 
+// TestProductsOfExtremes multiplies elements whose representations are extreme: alone, as a power of joint randomness, and in a sum.
+func TestProductsOfExtremes(t *testing.T) {
+	f, o := field.F128{}, oracle128
+	// The last, times 1, takes a carry that others almost never do: 28 times its high word ends in 2^64 − 4.
+	high := new(big.Int).ModInverse(big.NewInt(-7), new(big.Int).Lsh(big.NewInt(1), 62))
+	pool := append(extremes(), high.Lsh(high, 64).SetBit(high, 63, 1))
+	inverse := new(big.Int).ModInverse(new(big.Int).Lsh(big.NewInt(1), 128), o.p)
+	v := make([]field.Elem128, len(pool))
+	for i, x := range pool {
+		v[i] = o.elem(o.mul(x, inverse))
+	}
+	for _, path := range field.Paths() {
+		restore := field.SetPath(path)
+		for _, a := range v {
+			for _, b := range v {
+				product := o.mul(o.big(a), o.big(b))
+				o.sameElems(t, "Mul", []field.Elem128{f.Mul(a, b)}, []*big.Int{product})
+				o.sameElems(t, "Inner", []field.Elem128{f.Inner([]field.Elem128{a, b}, []field.Elem128{b, a})}, []*big.Int{o.add(product, product)})
+				wires := make([]byte, 32)
+				w := []field.Elem128{f.FromUint64(0), a}
+				f.RangeWires(wires, make([]byte, 32), o.encode(big.NewInt(1)), w, []field.Elem128{b}, f.FromUint64(0), make([]field.Elem128, field.RangeScratch(1)))
+				o.same(t, "RangeWires", wires, []*big.Int{product, o.big(a)})
+			}
+		}
+		restore()
+	}
+}
+
 // TestLongDot adds more of the greatest products than one run of the vector code may.
 func TestLongDot(t *testing.T) {
 	f := field.F128{}

@@ -14,7 +14,7 @@ func (f F128) RangeWires(dst, seeds, x []byte, w, r []Elem128, shift Elem128, sc
 			readColumns(columns, x, j, chunk, rows)
 		}
 		column := columns[j%rangeColumns*rows:][:rows]
-		multiplyLoose128(d, r)
+		multiplyEach128(d, r)
 		var powered, plain wide128
 		lo, hi := load128(seeds[32*j:])
 		powered.add(w[0].lo, w[0].hi, lo, hi)
@@ -49,13 +49,13 @@ func readColumns(dst []Elem128, x []byte, j, chunk, rows int) {
 	}
 }
 
-// multiplyLoose128 sets d[k] = d[k]·r[k]/2^128 mod p for any integers below 2^128, as any integers below 2^128. Let t be a product. Since 1/p ≡ 1 + 28·2^64
-// mod 2^128, t + m·p with m = −t·(1 + 28·2^64) mod 2^128 is a multiple of 2^128, namely of
+// multiplyEach128 sets d[k] = d[k]·r[k]/2^128 mod p, for d[k] any integer below 2^128. Let t be the product and m = t/p mod 2^128, where
+// 1/p ≡ 1 + 28·2^64. Then t − m·p is a multiple of 2^128, namely of ⌊t/2^128⌋ − q, where
 //
-//	⌊t/2^128⌋ + m + c − ⌊28·m/2^64⌋
+//	q = ⌊m·p/2^128⌋ = m − 28·m1 − ⌊(28·t0 + t1)/2^64⌋
 //
-// with the carry c of the lower half; and that is below 2^128 + p.
-func multiplyLoose128(d, r []Elem128) {
+// for the words t0, t1 of t and m0 = t0, m1 of m. As ⌊t/2^128⌋ and q are both below p, the difference or that plus p is reduced.
+func multiplyEach128(d, r []Elem128) {
 	r = r[:len(d)]
 	for k := range d {
 		h0, t0 := bits.Mul64(d[k].lo, r[k].lo)
@@ -69,20 +69,18 @@ func multiplyLoose128(d, r []Elem128) {
 		t2, c = bits.Add64(t2, h2, c)
 		t3, _ = bits.Add64(t3, 0, c)
 
-		m0, b := bits.Sub64(0, t0, 0)
-		h, l := bits.Mul64(m0, 28)
-		m1, b := bits.Sub64(l, t1, b)
-		t2, c = bits.Add64(t2, m0, b)
-		t3, c = bits.Add64(t3, m1, c)
-		top, _ := bits.Add64(0, 0, c)
+		h, l := bits.Mul64(t0, 28)
+		m1, c := bits.Add64(t1, l, 0)
+		h, _ = bits.Add64(h, 0, c)
 		g, l := bits.Mul64(m1, 28)
 		l, c = bits.Add64(l, h, 0)
 		g, _ = bits.Add64(g, 0, c)
-		t2, b = bits.Sub64(t2, l, 0)
-		t3, b = bits.Sub64(t3, g, b)
-		top, _ = bits.Sub64(top, 0, b)
-		d[k].lo, b = bits.Sub64(t2, top, 0)
-		d[k].hi, _ = bits.Sub64(t3, -top&p128, b)
+		q0, b := bits.Sub64(t0, l, 0)
+		q1, _ := bits.Sub64(m1, g, b)
+		t2, b = bits.Sub64(t2, q0, 0)
+		t3, b = bits.Sub64(t3, q1, b)
+		d[k].lo, c = bits.Add64(t2, b, 0)
+		d[k].hi, _ = bits.Add64(t3, -b&p128, c)
 	}
 }
 
@@ -98,11 +96,10 @@ func (F128) GatedPowers(dst []Elem128, r Elem128, gate []byte) {
 	}
 	for len(dst) > 0 {
 		for i := range min(len(dst), len(p)) {
-			lo, hi := canonical128(p[i].lo, p[i].hi, 0)
 			m := -uint64(gate[i])
-			dst[i] = Elem128{lo & m, hi & m}
+			dst[i] = Elem128{p[i].lo & m, p[i].hi & m}
 		}
-		multiplyLoose128(p[:], steps[:])
+		multiplyEach128(p[:], steps[:])
 		n := min(len(dst), len(p))
 		dst, gate = dst[n:], gate[n:]
 	}
