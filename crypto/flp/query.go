@@ -11,16 +11,11 @@ func (w *worker[E]) Query(verifier, meas, proof, queryRand, jointRand []byte) bo
 	}
 	f.Lagrange(w.weights, w.invP, w.powers, w.inverse)
 
-	for k := range w.outs {
-		w.outs[k] = f.Decode(values[(k+1)*w.cosets*size:])
-	}
+	f.DecodeEvery(w.outs, values[w.cosets*size:], w.cosets)
 	w.circuit.outputs(w.out, w.outs, meas, w.invShares)
 	v := w.out[0]
 	if w.shape.outputs > 1 {
-		v = f.FromUint64(0)
-		for i, out := range w.out {
-			v = f.Add(v, f.Mul(out, f.Decode(queryRand[i*size:])))
-		}
+		v = f.Dot(w.out, queryRand, 1)
 	}
 	f.Encode(verifier, v)
 	w.gadget.query(w, verifier[size:(1+w.arity)*size], meas, seeds)
