@@ -130,7 +130,7 @@ func (w *Verifier) groups(reports []Report, fail func(int, error), done func(*la
 	for i := range reports {
 		r := &reports[i]
 		l := &w.lanes[n]
-		if l.err = w.CheckShares(w.agg, r.PublicShare, r.InputShare); l.err == nil && w.agg == Helper {
+		if l.err = w.checkSizes(w.agg, r.PublicShare, r.InputShare); l.err == nil && w.agg == Helper {
 			l.err = w.parseInitialize(l, r.Inbound)
 		}
 		if l.err != nil {

@@ -9,15 +9,25 @@ import (
 
 // CheckShares reports, as ErrMalformed, a public share or an aggregator's input share that does not parse.
 func (v *VDAF) CheckShares(aggID int, publicShare, inputShare []byte) error {
+	if err := v.checkSizes(aggID, publicShare, inputShare); err != nil {
+		return err
+	}
+	return v.checkInput(aggID, inputShare)
+}
+
+// checkSizes is CheckShares but for the elements of the input share.
+func (v *VDAF) checkSizes(aggID int, publicShare, inputShare []byte) error {
 	if aggID < 0 || aggID >= v.shares {
 		return fmt.Errorf("aggregator %d of %d: %w", aggID, v.shares, ErrMalformed)
 	}
 	if err := checkSize("public share", publicShare, v.PublicShareSize()); err != nil {
 		return err
 	}
-	if err := checkSize("input share", inputShare, v.InputShareSize(aggID)); err != nil {
-		return err
-	}
+	return checkSize("input share", inputShare, v.InputShareSize(aggID))
+}
+
+// checkInput checks the elements of an input share of the right size.
+func (v *VDAF) checkInput(aggID int, inputShare []byte) error {
 	if aggID == Leader {
 		return v.checkElements("input share", inputShare[:v.measSize()+v.proofSize()])
 	}
@@ -51,7 +61,7 @@ type VerifyState struct{ seed, out []byte }
 // VerifyInit is the first step of one aggregator of any number, on one report: it returns a verifier share for all of them.
 // Aggregators in DAP use a Verifier.
 func (v *VDAF) VerifyInit(aggID int, verifyKey [VerifyKeySize]byte, ctx []byte, nonce [NonceSize]byte, publicShare, inputShare []byte) (*VerifyState, []byte, error) {
-	if err := v.CheckShares(aggID, publicShare, inputShare); err != nil {
+	if err := v.checkSizes(aggID, publicShare, inputShare); err != nil {
 		return nil, nil, err
 	}
 	if _, err := v.newTags(ctx); err != nil {

@@ -59,8 +59,9 @@ func (v *VDAF) NewVerifier(aggID int, verifyKey [VerifyKeySize]byte, ctx []byte)
 	return w
 }
 
-// init computes the verifier shares, without framing, and the joint randomness seeds of the reports in the first n lanes. All are
-// well formed. Each step is taken for all lanes before the next.
+// init computes the verifier shares, without framing, and the joint randomness seeds of the reports in the first n lanes, of which all have
+// the right sizes. Each step is taken for all lanes before the next. A Leader's shares are hashed before their elements are checked: hashing
+// takes any bytes, and leaves time to fetch them into the caches.
 func (w *Verifier) init(n int) {
 	lanes, in := w.lanes[:n], w.in[:n]
 	if w.agg == Leader {
@@ -138,7 +139,9 @@ func (w *Verifier) deriveJoint(lanes []lane, in []stream) {
 
 // query writes the elements of the lane's verifier share.
 func (w *Verifier) query(l *lane) {
-	l.err = nil
+	if l.err = w.checkInput(w.agg, l.report.InputShare); l.err != nil {
+		return
+	}
 	vector := l.verifier[:w.vectorSize()]
 	for j := range w.proofs {
 		if !w.worker.Query(nth(vector, j, w.proofs), l.meas, nth(l.proof, j, w.proofs), nth(l.query, j, w.proofs), nth(l.joint, j, w.proofs)) {
