@@ -34,8 +34,10 @@ func load64(x []byte) uint64     { return binary.LittleEndian.Uint64(x) }
 func store64(x []byte, a uint64) { binary.LittleEndian.PutUint64(x, a) }
 
 func (F64) EncodeEvery(dst []byte, stride int, a []Elem64) {
-	for i, x := range a {
-		store64(dst[8*i*stride:], uint64(x))
+	at := 0
+	for _, x := range a {
+		store64(dst[at:at+8], uint64(x))
+		at += 8 * stride
 	}
 }
 
@@ -50,14 +52,14 @@ func (F64) DecodeEvery(dst []Elem64, x []byte, stride int) {
 func (F64) AddTo(dst, src []byte) {
 	src = src[:len(dst)]
 	for i := 0; i+8 <= len(dst); i += 8 {
-		store64(dst[i:], add64(load64(dst[i:]), load64(src[i:])))
+		store64(dst[i:i+8], add64(load64(dst[i:i+8]), load64(src[i:i+8])))
 	}
 }
 
 func (F64) SubTo(dst, src []byte) {
 	src = src[:len(dst)]
 	for i := 0; i+8 <= len(dst); i += 8 {
-		store64(dst[i:], sub64(load64(dst[i:]), load64(src[i:])))
+		store64(dst[i:i+8], sub64(load64(dst[i:i+8]), load64(src[i:i+8])))
 	}
 }
 
