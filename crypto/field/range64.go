@@ -8,17 +8,17 @@ func (F64) RangeWires(dst, seeds, x []byte, w, r []Elem64, shift Elem64, scratch
 	copy(d, w[1:])
 	for j := range chunk {
 		var powered, plain wide64
-		powered.add(uint64(w[0]), load64(seeds[16*j:]))
-		plain.add(uint64(w[0]), load64(seeds[16*j+8:]))
-		plain.add(uint64(shift), 1)
+		powered = powered.add(uint64(w[0]), load64(seeds[16*j:]))
+		plain = plain.add(uint64(w[0]), load64(seeds[16*j+8:]))
+		plain = plain.add(uint64(shift), 1)
 		for k := range d {
 			d[k] = Elem64(mul64(uint64(d[k]), uint64(r[k])))
 			at := 8 * (k*chunk + j)
 			if at >= len(x) {
 				break // the short last row
 			}
-			powered.add(uint64(d[k]), load64(x[at:]))
-			plain.add(uint64(w[k+1]), load64(x[at:]))
+			powered = powered.add(uint64(d[k]), load64(x[at:]))
+			plain = plain.add(uint64(w[k+1]), load64(x[at:]))
 		}
 		store64(dst[16*j:], powered.fold())
 		store64(dst[16*j+8:], plain.fold())

@@ -73,9 +73,9 @@ func (F64) Weigh(dst, x []byte, n int, last uint64) {
 	for ; len(dst) >= 8; dst = dst[8:] {
 		var t wide64
 		for i := range n - 1 {
-			t.add(1<<i, load64(x[8*i:]))
+			t = t.add(1<<i, load64(x[8*i:]))
 		}
-		t.add(last, load64(x[8*(n-1):]))
+		t = t.add(last, load64(x[8*(n-1):]))
 		store64(dst, t.fold())
 		x = x[8*n:]
 	}
@@ -84,35 +84,33 @@ func (F64) Weigh(dst, x []byte, n int, last uint64) {
 // A wide64 is a sum of fewer than 2^32 products, not reduced.
 type wide64 struct{ t0, t1, t2 uint64 }
 
-func (t *wide64) add(a, b uint64) {
+// add returns the sum with a·b. Sums are values, so that loops keep them in registers.
+func (t wide64) add(a, b uint64) wide64 {
 	h, l := bits.Mul64(a, b)
 	var c uint64
 	t.t0, c = bits.Add64(t.t0, l, 0)
 	t.t1, c = bits.Add64(t.t1, h, c)
-	t.t2 += c
+	t.t2, _ = bits.Add64(t.t2, 0, c)
+	return t
 }
 
 // fold reduces the sum: 2^128 ≡ −2^32.
-func (t *wide64) fold() uint64 { return sub64(reduce64(t.t1, t.t0), t.t2<<32) }
+func (t wide64) fold() uint64 { return sub64(reduce64(t.t1, t.t0), t.t2<<32) }
 
 func (F64) Dot(w []Elem64, x []byte, stride int) Elem64 {
-	var t0, t1, t2, c uint64
+	var t wide64
 	at := 0
 	for _, a := range w {
-		h, l := bits.Mul64(uint64(a), load64(x[at:at+8]))
-		t0, c = bits.Add64(t0, l, 0)
-		t1, c = bits.Add64(t1, h, c)
-		t2, _ = bits.Add64(t2, 0, c)
+		t = t.add(uint64(a), load64(x[at:at+8]))
 		at += 8 * stride
 	}
-	t := wide64{t0, t1, t2}
 	return Elem64(t.fold())
 }
 
 func (F64) PairSum(x []byte) Elem64 {
 	var t wide64
 	for ; len(x) >= 16; x = x[16:] {
-		t.add(load64(x), load64(x[8:]))
+		t = t.add(load64(x), load64(x[8:]))
 	}
 	return Elem64(t.fold())
 }
@@ -163,7 +161,7 @@ func (F64) Inner(a, b []Elem64) Elem64 {
 	var t wide64
 	b = b[:len(a)]
 	for i := range a {
-		t.add(uint64(a[i]), uint64(b[i]))
+		t = t.add(uint64(a[i]), uint64(b[i]))
 	}
 	return Elem64(t.fold())
 }
