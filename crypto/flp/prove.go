@@ -3,7 +3,7 @@ package flp
 func (w *worker[E]) Prove(proof, meas, proveRand, jointRand []byte) {
 	w.prepareProof()
 	f, size := w.field, w.field.Size()
-	w.decodeJoint(jointRand)
+	f.DecodeEvery(w.joint, jointRand, 1)
 	clear(w.g) // the zero element is represented by zero in both fields
 	w.gadget.prove(w, w.g, meas, proveRand)
 	n := copy(proof, proveRand)

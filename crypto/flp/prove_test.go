@@ -41,7 +41,7 @@ func testProveWays[E comparable](t *testing.T, f field.Field[E]) {
 		for i := range meas {
 			meas[i] = byte(r.IntN(2))
 		}
-		w.decodeJoint(bytes(y.joint))
+		w.field.DecodeEvery(w.joint, bytes(y.joint), 1)
 		seeds := bytes(y.arity)
 		g, rows := y.gadget.(rangeCheck[E]), slices.Clone(w.padded(meas, int(n.chunk)))
 		pairs, wires := make([]E, y.n), make([]E, y.n)

@@ -3,7 +3,7 @@ package flp
 func (w *worker[E]) Query(verifier, meas, proof, queryRand, jointRand []byte) bool {
 	f, size := w.field, w.field.Size()
 	seeds, values := proof[:w.arity*size], proof[w.arity*size:]
-	w.decodeJoint(jointRand)
+	f.DecodeEvery(w.joint, jointRand, 1)
 
 	t := f.Decode(queryRand[len(queryRand)-size:])
 	if w.square(t) == f.FromUint64(1) {

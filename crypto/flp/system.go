@@ -186,9 +186,3 @@ func (y *system[E]) NewWorker(shares int) Worker {
 		out:       make([]E, y.outputs),
 	}
 }
-
-func (w *worker[E]) decodeJoint(jointRand []byte) {
-	for i, size := 0, w.field.Size(); i < len(w.joint); i++ {
-		w.joint[i] = w.field.Decode(jointRand[i*size:])
-	}
-}
