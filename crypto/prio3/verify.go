@@ -137,7 +137,7 @@ func (w *Verifier) deriveJoint(lanes []lane, in []stream) {
 	w.expander.vectors(usageJointRand, in)
 }
 
-// query writes the elements of the lane's verifier share.
+// query checks the lane's input share and writes the elements of its verifier share.
 func (w *Verifier) query(l *lane) {
 	if l.err = w.checkInput(w.agg, l.report.InputShare); l.err != nil {
 		return
